@@ -158,6 +158,7 @@ class TrainingGraph {
 class TrainingGraphBuilder {
  public:
   explicit TrainingGraphBuilder(std::string name) : name_(std::move(name)) {}
+  TrainingGraphBuilder& name(std::string name);
   TrainingGraphBuilder& value(ValueSpec spec);
   TrainingGraphBuilder& op(OpSpec spec);
   /// Marks a value as one that must be resident at the end.
