@@ -93,25 +93,25 @@ IntervalHashes hash_block_intervals(const IntervalHashes& ops,
   return hashes;
 }
 
-RepeatCounts::RepeatCounts(const IntervalHashes& hashes)
-    : window_(hashes.window()), counts_(hashes.units() * hashes.window(), 1) {
-  struct Place {
-    std::uint32_t count = 0;
-    std::size_t free_from = 0;
-  };
+IntervalClasses::IntervalClasses(const IntervalHashes& hashes)
+    : window_(hashes.window()), classes_(hashes.units() * hashes.window()) {
   const std::size_t units = hashes.units();
-  std::unordered_map<std::uint64_t, Place> places;
-  places.reserve(units);
+  std::vector<std::size_t> free_from;  // by class: where its next disjoint place may begin
+  std::unordered_map<std::uint64_t, std::uint32_t> known;
+  known.reserve(units);
   for (std::size_t length = 1; length <= std::min(window_, units); ++length) {
-    places.clear();
+    known.clear();
     for (std::size_t begin = 0; begin + length <= units; ++begin) {
-      Place& place = places[hashes(begin, begin + length)];
-      if (begin < place.free_from) continue;
-      place.free_from = begin + length;
-      ++place.count;
-    }
-    for (std::size_t begin = 0; begin + length <= units; ++begin) {
-      counts_[begin * window_ + length - 1] = places[hashes(begin, begin + length)].count;
+      const auto next = static_cast<std::uint32_t>(counts_.size());
+      const auto [it, is_new] = known.emplace(hashes(begin, begin + length), next);
+      if (is_new) {
+        counts_.push_back(0);
+        free_from.push_back(0);
+      }
+      classes_[begin * window_ + length - 1] = it->second;
+      if (begin < free_from[it->second]) continue;
+      free_from[it->second] = begin + length;
+      ++counts_[it->second];
     }
   }
 }

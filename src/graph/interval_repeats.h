@@ -44,17 +44,20 @@ class IntervalHashes {
                                                   const std::vector<std::size_t>& stops,
                                                   std::size_t window);
 
-/// For each interval, at how many disjoint places its hash occurs (counted from the left).
-class RepeatCounts {
+/// Intervals with the same hash and length are of one class.
+class IntervalClasses {
  public:
-  explicit RepeatCounts(const IntervalHashes& hashes);
-  [[nodiscard]] double operator()(std::size_t begin, std::size_t end) const {
-    return static_cast<double>(counts_[begin * window_ + (end - begin - 1)]);
+  explicit IntervalClasses(const IntervalHashes& hashes);
+  [[nodiscard]] std::size_t of(std::size_t begin, std::size_t end) const {
+    return classes_[begin * window_ + (end - begin - 1)];
   }
+  /// By class: at how many disjoint places it occurs, counted from the left.
+  [[nodiscard]] const std::vector<double>& counts() const { return counts_; }
 
  private:
   std::size_t window_;
-  std::vector<std::uint32_t> counts_;
+  std::vector<std::uint32_t> classes_;
+  std::vector<double> counts_;
 };
 
 }  // namespace rockmate
