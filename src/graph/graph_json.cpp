@@ -51,33 +51,27 @@ class GraphSchema {
     root_
         .required("format", json::word(fmt::format("\"{}\"", kFormat),
                                        [](const std::string& word) { return word == kFormat; }))
-        .optional("name", text_into(name_))
+        .optional("name",
+                  json::text([this](std::string&& name) { builder_.name(std::move(name)); }))
         .required("values", json::list(value_node()))
         .required("ops", json::list(op_node()))
-        .optional("results", texts_into(results_));
+        .optional("results", json::list(json::text([this](std::string&& name) {
+                    builder_.result(std::move(name));
+                  })));
   }
   GraphSchema(const GraphSchema&) = delete;
   GraphSchema& operator=(const GraphSchema&) = delete;
 
   json::Node& root() { return root_; }
 
-  TrainingGraphBuilder take() && {
-    TrainingGraphBuilder builder(std::move(name_));
-    for (ValueSpec& value : values_) builder.value(std::move(value));
-    for (OpSpec& op : ops_) builder.op(std::move(op));
-    for (std::string& result : results_) builder.result(std::move(result));
-    return builder;
-  }
+  TrainingGraphBuilder take() && { return std::move(builder_); }
 
  private:
   json::NodePtr value_node();
   json::NodePtr op_node();
   json::NodePtr implementation_node();
 
-  std::string name_;
-  std::vector<ValueSpec> values_;
-  std::vector<OpSpec> ops_;
-  std::vector<std::string> results_;
+  TrainingGraphBuilder builder_{""};
   ValueSpec value_;
   bool has_bytes_ = false;
   OpSpec op_;
@@ -111,7 +105,7 @@ json::NodePtr GraphSchema::value_node() {
                            "a whole number (a value has its own bytes, unless it is a view with "
                            "alias_of)");
         }
-        values_.push_back(std::move(value_));
+        builder_.value(std::move(value_));
       });
   return node;
 }
@@ -133,7 +127,7 @@ json::NodePtr GraphSchema::op_node() {
                 }))
       .optional("implementations", json::list(implementation_node()))
       .optional("recomputable", json::boolean([this](bool may) { op_.recomputable = may; }))
-      .on_end([this](const json::Place&) { ops_.push_back(std::move(op_)); });
+      .on_end([this](const json::Place&) { builder_.op(std::move(op_)); });
   return node;
 }
 

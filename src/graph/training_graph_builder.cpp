@@ -56,6 +56,11 @@ std::string explain_order(const std::vector<Op>& ops, const IdVector<ValueId, Va
 
 }  // namespace
 
+TrainingGraphBuilder& TrainingGraphBuilder::name(std::string name) {
+  name_ = std::move(name);
+  return *this;
+}
+
 TrainingGraphBuilder& TrainingGraphBuilder::value(ValueSpec spec) {
   values_.push_back(std::move(spec));
   return *this;
@@ -86,7 +91,7 @@ class Resolver {
 
   void add_values(std::vector<ValueSpec>& specs);
   void resolve_views(const std::vector<ValueSpec>& specs);
-  void add_op(OpSpec& spec);
+  void add_op(OpSpec spec);
   void link_producers();
   void find_needs();
   void check_order() const;
@@ -97,6 +102,7 @@ class Resolver {
   [[nodiscard]] ValueId resolve(const OpSpec& op, const char* field, const std::string& name) const;
   [[nodiscard]] std::vector<ValueId> resolve_all(const OpSpec& op, const char* field,
                                                  const std::vector<std::string>& names) const;
+  void check_optional(const Op& op) const;
   void resolve_in_place(const OpSpec& spec, Op& op) const;
   static void add_implementations(OpSpec& spec, Op& op);
 };
@@ -166,10 +172,11 @@ ValueId Resolver::resolve(const OpSpec& op, const char* field, const std::string
 std::vector<ValueId> Resolver::resolve_all(const OpSpec& op, const char* field,
                                            const std::vector<std::string>& names) const {
   std::vector<ValueId> ids;
+  ids.reserve(names.size());
   std::set<ValueId> seen;
   for (const std::string& name : names) {
     const ValueId id = resolve(op, field, name);
-    if (seen.insert(id).second) ids.push_back(id);
+    if (names.size() == 1 || seen.insert(id).second) ids.push_back(id);
   }
   return ids;
 }
@@ -233,7 +240,18 @@ void Resolver::add_implementations(OpSpec& spec, Op& op) {
   }
 }
 
-void Resolver::add_op(OpSpec& spec) {
+void Resolver::check_optional(const Op& op) const {
+  if (op.optional.empty()) return;
+  const std::set<ValueId> outputs(op.outputs.begin(), op.outputs.end());
+  for (const ValueId v : op.optional) {
+    if (!outputs.contains(v)) {
+      reject("op '{}': optional names '{}', which is not one of its outputs", op.name,
+             values[v].name);
+    }
+  }
+}
+
+void Resolver::add_op(OpSpec spec) {
   const OpId id(ops.size());
   if (!op_by_name.emplace(spec.name, id).second) {
     reject("op '{}' is declared twice; names of ops are unique", spec.name);
@@ -252,13 +270,7 @@ void Resolver::add_op(OpSpec& spec) {
   if (op.accumulates.size() != spec.accumulates.size()) {
     reject("op '{}': accumulates names a value twice; a run adds into it once", op.name);
   }
-  const std::set<ValueId> outputs(op.outputs.begin(), op.outputs.end());
-  for (const ValueId v : op.optional) {
-    if (!outputs.contains(v)) {
-      reject("op '{}': optional names '{}', which is not one of its outputs", op.name,
-             values[v].name);
-    }
-  }
+  check_optional(op);
   resolve_in_place(spec, op);
   add_implementations(spec, op);
 
@@ -383,9 +395,12 @@ void Resolver::check_sums() {
 
 TrainingGraph TrainingGraphBuilder::build() && {
   Resolver resolver;
+  resolver.value_by_name.reserve(values_.size());
+  resolver.op_by_name.reserve(ops_.size());
+  resolver.ops.reserve(ops_.size());
   resolver.add_values(values_);
   resolver.resolve_views(values_);
-  for (OpSpec& spec : ops_) resolver.add_op(spec);
+  for (OpSpec& spec : ops_) resolver.add_op(std::move(spec));
   resolver.link_producers();
   resolver.find_needs();
   resolver.check_order();
