@@ -81,24 +81,22 @@ class PlacedItems {
 // Sorted by falling keys; among equals the caller's order decides.
 using Keys = std::array<double, 2>;
 
-Keys keys_of(const PackProblem& problem, const Extent& item, PackRule rule) {
+Keys keys_of(const Extent& item, PackRule rule) {
   const auto size = static_cast<double>(item.size.count());
-  const auto width = static_cast<double>(item.width());
+  const auto duration = static_cast<double>(item.duration);
   switch (rule) {
     case PackRule::kSize:
-      return {size, width};
+      return {size, duration};
+    case PackRule::kDuration:
+      return {duration, size};
     case PackRule::kArea:
-      return {size * width, width};
-    case PackRule::kWidth:
-      return {width, size};
-    case PackRule::kLoad: {
-      const auto from = problem.load.begin() + item.first;
-      return {static_cast<double>(std::max_element(from, from + item.width())->count()), size};
-    }
+      return {size * duration, duration};
+    case PackRule::kLoad:
+      return {static_cast<double>(item.load.count()), size};
     case PackRule::kBirth:
-      return {-static_cast<double>(item.first), width};
+      return {-static_cast<double>(item.first), duration};
     case PackRule::kDeath:
-      return {static_cast<double>(item.last), width};
+      return {static_cast<double>(item.last), duration};
   }
   return {};
 }
@@ -121,7 +119,7 @@ Placement place_in_order(const PackProblem& problem, const PackOrder& order, Wor
 PackOrder order_by(const PackProblem& problem, PackRule rule) {
   std::vector<Keys> keys;
   keys.reserve(problem.items.size());
-  for (const Extent& item : problem.items) keys.push_back(keys_of(problem, item, rule));
+  for (const Extent& item : problem.items) keys.push_back(keys_of(item, rule));
   PackOrder order(problem.items.size());
   std::iota(order.begin(), order.end(), 0U);
   std::stable_sort(order.begin(), order.end(),

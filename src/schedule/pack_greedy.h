@@ -15,17 +15,17 @@ using PackOrder = std::vector<std::uint32_t>;
 [[nodiscard]] Placement place_in_order(const PackProblem& problem, const PackOrder& order,
                                        WorkMeter& work);
 
-/// Orders in which first fit tends to pack well, the best ones first, without duplicates in rule.
+/// Rules by which first fit tends to pack well.
 enum class PackRule : std::uint8_t {
-  kSize,   ///< largest first
-  kArea,   ///< largest product of size and lifetime first
-  kWidth,  ///< longest lifetime first
-  kLoad,   ///< those in the most loaded section first, of these the largest first
-  kBirth,  ///< as an allocator that sees them one by one
-  kDeath   ///< the same, time reversed
+  kSize,      ///< largest first
+  kDuration,  ///< longest lived first
+  kArea,      ///< largest product of size and duration first
+  kLoad,      ///< those in the most loaded section first, of these the largest first
+  kBirth,     ///< as an allocator that sees them one by one
+  kDeath      ///< the same, time reversed
 };
-inline constexpr PackRule kPackRules[] = {PackRule::kSize, PackRule::kWidth, PackRule::kArea,
-                                          PackRule::kLoad, PackRule::kBirth, PackRule::kDeath};
+inline constexpr PackRule kPackRules[] = {PackRule::kSize, PackRule::kDuration, PackRule::kArea,
+                                          PackRule::kLoad, PackRule::kBirth,    PackRule::kDeath};
 [[nodiscard]] PackOrder order_by(const PackProblem& problem, PackRule rule);
 
 }  // namespace rockmate

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 #include "rockmate/error.h"
 
@@ -36,6 +38,22 @@ struct Event {
   friend auto operator<=>(const Event&, const Event&) = default;
 };
 
+// Row k of the table has the maxima of 2^k sections from each section on: any range is two of them.
+void note_loads(PackProblem& problem) {
+  std::vector<std::vector<Bytes>> table = {problem.load};
+  for (std::size_t span = 1; 2 * span <= problem.load.size(); span *= 2) {
+    const std::vector<Bytes>& half = table.back();
+    std::vector<Bytes> row(half.size() - span);
+    for (std::size_t s = 0; s < row.size(); ++s) row[s] = std::max(half[s], half[s + span]);
+    table.push_back(std::move(row));
+  }
+  for (Extent& item : problem.items) {
+    const auto level = static_cast<std::size_t>(std::bit_width(item.width()) - 1);
+    const std::vector<Bytes>& row = table[level];
+    item.load = std::max(row[item.first], row[item.last + 1 - (std::size_t{1} << level)]);
+  }
+}
+
 }  // namespace
 
 PackProblem reduce(std::span<const PackItem> items) {
@@ -45,7 +63,7 @@ PackProblem reduce(std::span<const PackItem> items) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!takes_room(items[i])) continue;
     const auto index = static_cast<std::uint32_t>(problem.items.size());
-    problem.items.push_back({0, 0, items[i].size});
+    problem.items.push_back({0, 0, items[i].size, items[i].end - items[i].begin});
     problem.origin.push_back(i);
     events.push_back({items[i].begin, true, index});
     events.push_back({items[i].end, false, index});
@@ -72,6 +90,7 @@ PackProblem reduce(std::span<const PackItem> items) {
     item.last = section - 1;
     live -= item.size;
   }
+  note_loads(problem);
   return problem;
 }
 

@@ -16,6 +16,8 @@ struct Extent {
   std::uint32_t first = 0;
   std::uint32_t last = 0;
   Bytes size;
+  std::size_t duration = 0;  ///< in the caller's unit of time
+  Bytes load = {};           ///< of the most loaded of its sections
   [[nodiscard]] bool meets(const Extent& other) const {
     return first <= other.last && other.first <= last;
   }
@@ -29,7 +31,7 @@ struct PackProblem {
   Bytes bound;                      ///< the largest load: no packing is lower
 };
 
-/// Throws as `pack` does. O(n log n) and the sum of widths.
+/// Throws as `pack` does. O(n log n).
 [[nodiscard]] PackProblem reduce(std::span<const PackItem> items);
 
 /// Offsets of the items of a PackProblem.

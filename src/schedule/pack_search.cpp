@@ -7,7 +7,7 @@
 //
 // It branches over the item to place next and prunes, after Moffitt and Gottimukkala (MiniMalloc,
 // ASPLOS 2023; see papers/layout.md):
-//   canonical  (rest, rank) never falls along a branch: each packing is met once;
+//   canonical  (rest, rank) never falls along a branch of one part: each packing is met once;
 //   dominance  an item that rests at or above where another one would end leaves a gap for nothing;
 //   load       what is left in a section must fit above the lowest offset that any of it can have;
 //   hatless    when nothing that is left meets the placed item, its place harms nobody: no
@@ -17,7 +17,9 @@
 #include "schedule/pack_search.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -29,27 +31,28 @@ constexpr Bytes kNowhere{std::numeric_limits<std::int64_t>::max()};
 
 class UpwardSweep {
  public:
-  UpwardSweep(const PackProblem& problem, Bytes capacity, const PackOrder& order, WorkMeter& work)
+  UpwardSweep(const PackProblem& problem, Bytes capacity, SearchRule rule, WorkMeter& work)
       : problem_(problem),
         capacity_(capacity),
+        rule_(rule),
         work_(work),
-        rank_(order.size()),
-        rest_(order.size()),
-        offsets_(order.size()),
+        rank_(problem.items.size()),
+        rest_(problem.items.size()),
+        offsets_(problem.items.size()),
         floor_(problem.load.size()),
         left_(problem.load),
         lowest_(problem.load.size()),
         crossing_(problem.load.size()) {
-    for (std::size_t k = 0; k < order.size(); ++k) rank_[order[k]] = static_cast<std::uint32_t>(k);
     for (const Extent& item : problem.items) {
       for (std::uint32_t s = item.first; s < item.last; ++s) ++crossing_[s];
     }
   }
 
-  SearchResult run(const PackOrder& order) {
+  SearchResult run() {
     SearchResult result;
-    Key lowest{};
-    result.end = solve_parts(order, 0, static_cast<std::uint32_t>(floor_.size()), lowest);
+    Items all(problem_.items.size());
+    std::iota(all.begin(), all.end(), 0U);
+    result.end = solve_parts(all, 0, static_cast<std::uint32_t>(floor_.size()));
     if (result.end != SearchEnd::kFound) return result;
     for (std::size_t i = 0; i < offsets_.size(); ++i) {
       result.placement.height =
@@ -60,8 +63,12 @@ class UpwardSweep {
   }
 
  private:
+  using Items = std::vector<std::uint32_t>;
   using Key = std::pair<Bytes, std::uint32_t>;  // (rest, rank)
   [[nodiscard]] Key key(std::uint32_t i) const { return {rest_[i], rank_[i]}; }
+
+  using Keys = std::array<double, 3>;
+  [[nodiscard]] Keys preference(const Extent& item) const;
 
   // What a placement changes, to take it back.
   struct Undo {
@@ -69,16 +76,18 @@ class UpwardSweep {
     std::vector<std::pair<std::uint32_t, Bytes>> lifted;  // items that rested lower
   };
 
-  SearchEnd solve_parts(const PackOrder& unplaced, std::uint32_t first, std::uint32_t end, Key low);
-  SearchEnd extend(const PackOrder& unplaced, std::uint32_t first, std::uint32_t end, Key low);
-  SearchEnd descend(std::uint32_t i, const PackOrder& rest, std::uint32_t first, std::uint32_t end);
-  [[nodiscard]] PackOrder candidates(const PackOrder& unplaced, Key low) const;
-  Undo place(std::uint32_t i, const PackOrder& others);
+  SearchEnd solve_parts(const Items& unplaced, std::uint32_t first, std::uint32_t end);
+  SearchEnd solve_part(Items part, std::uint32_t first, std::uint32_t end);
+  SearchEnd extend(const Items& unplaced, std::uint32_t first, std::uint32_t end, Key low);
+  SearchEnd descend(std::uint32_t i, const Items& rest, std::uint32_t first, std::uint32_t end);
+  [[nodiscard]] Items candidates(const Items& unplaced, Key low) const;
+  Undo place(std::uint32_t i, const Items& others);
   void take_back(std::uint32_t i, const Undo& undo);
-  bool fits(const PackOrder& unplaced, std::uint32_t first, std::uint32_t end, Bytes low);
+  bool fits(const Items& unplaced, std::uint32_t first, std::uint32_t end, Bytes low);
 
   const PackProblem& problem_;
   const Bytes capacity_;
+  const SearchRule rule_;
   WorkMeter& work_;
   std::vector<std::uint32_t> rank_;
   std::vector<Bytes> rest_;
@@ -89,31 +98,63 @@ class UpwardSweep {
   std::vector<std::uint32_t> crossing_;  // unplaced items that live in sections s and s + 1
 };
 
-SearchEnd UpwardSweep::solve_parts(const PackOrder& unplaced, std::uint32_t first,
-                                   std::uint32_t end, Key low) {
+UpwardSweep::Keys UpwardSweep::preference(const Extent& item) const {
+  const auto from = left_.begin() + item.first;
+  const auto load = static_cast<double>(std::max_element(from, from + item.width())->count());
+  const auto duration = static_cast<double>(item.duration);
+  const double area = duration * static_cast<double>(item.size.count());
+  switch (rule_) {
+    case SearchRule::kDurationAreaLoad:
+      return {duration, area, load};
+    case SearchRule::kLoadAreaDuration:
+      return {load, area, duration};
+    case SearchRule::kLoadDurationArea:
+      return {load, duration, area};
+  }
+  return {};
+}
+
+// Sections [first, end), which no item enters or leaves. Ranks are dealt anew for each part: what
+// is most loaded, and hence urgent, differs from what was when the search began.
+SearchEnd UpwardSweep::solve_part(Items part, std::uint32_t first, std::uint32_t end) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> old_ranks;
+  std::vector<std::pair<Keys, std::uint32_t>> keyed;
+  for (const std::uint32_t i : part) {
+    old_ranks.emplace_back(i, rank_[i]);
+    keyed.emplace_back(preference(problem_.items[i]), i);
+  }
+  std::sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
+  for (std::size_t k = 0; k < keyed.size(); ++k) {
+    rank_[keyed[k].second] = static_cast<std::uint32_t>(k);
+  }
+  const SearchEnd outcome = extend(part, first, end, Key{});
+  for (const auto& [i, rank] : old_ranks) rank_[i] = rank;
+  return outcome;
+}
+
+SearchEnd UpwardSweep::solve_parts(const Items& unplaced, std::uint32_t first, std::uint32_t end) {
   for (std::uint32_t from = first; from < end;) {
-    std::uint32_t to = from;
-    while (to + 1 < end && crossing_[to] > 0) ++to;
-    ++to;
-    PackOrder part;
+    std::uint32_t to = from + 1;
+    while (to < end && crossing_[to - 1] > 0) ++to;
+    Items part;
     std::copy_if(unplaced.begin(), unplaced.end(), std::back_inserter(part), [&](std::uint32_t i) {
       return problem_.items[i].first >= from && problem_.items[i].last < to;
     });
     if (!part.empty()) {
-      if (const SearchEnd end_of_part = extend(part, from, to, low);
-          end_of_part != SearchEnd::kFound) {
-        return end_of_part;
-      }
+      const SearchEnd outcome = solve_part(std::move(part), from, to);
+      if (outcome != SearchEnd::kFound) return outcome;
     }
     from = to;
   }
   return SearchEnd::kFound;
 }
 
-PackOrder UpwardSweep::candidates(const PackOrder& unplaced, Key low) const {
+UpwardSweep::Items UpwardSweep::candidates(const Items& unplaced, Key low) const {
   Bytes lid = kNowhere;
   for (const std::uint32_t i : unplaced) lid = std::min(lid, rest_[i] + problem_.items[i].size);
-  PackOrder found;
+  Items found;
   std::copy_if(unplaced.begin(), unplaced.end(), std::back_inserter(found),
                [&](std::uint32_t i) { return rest_[i] < lid && key(i) >= low; });
   std::sort(found.begin(), found.end(),
@@ -121,12 +162,12 @@ PackOrder UpwardSweep::candidates(const PackOrder& unplaced, Key low) const {
   return found;
 }
 
-SearchEnd UpwardSweep::extend(const PackOrder& unplaced, std::uint32_t first, std::uint32_t end,
+SearchEnd UpwardSweep::extend(const Items& unplaced, std::uint32_t first, std::uint32_t end,
                               Key low) {
   for (const std::uint32_t i : candidates(unplaced, low)) {
     if (work_.exhausted()) return SearchEnd::kOutOfWork;
     work_.spend(unplaced.size());
-    PackOrder others;
+    Items others;
     others.reserve(unplaced.size() - 1);
     std::copy_if(unplaced.begin(), unplaced.end(), std::back_inserter(others),
                  [i](std::uint32_t j) { return j != i; });
@@ -146,20 +187,19 @@ SearchEnd UpwardSweep::extend(const PackOrder& unplaced, std::uint32_t first, st
   return SearchEnd::kNoneExists;
 }
 
-SearchEnd UpwardSweep::descend(std::uint32_t i, const PackOrder& rest, std::uint32_t first,
+SearchEnd UpwardSweep::descend(std::uint32_t i, const Items& rest, std::uint32_t first,
                                std::uint32_t end) {
   if (rest.empty()) return SearchEnd::kFound;
   const Extent& item = problem_.items[i];
   bool splits = false;
   for (std::uint32_t s = item.first; s < item.last; ++s) splits |= --crossing_[s] == 0;
   const Key low{offsets_[i], rank_[i]};
-  const SearchEnd outcome =
-      splits ? solve_parts(rest, first, end, low) : extend(rest, first, end, low);
+  const SearchEnd outcome = splits ? solve_parts(rest, first, end) : extend(rest, first, end, low);
   for (std::uint32_t s = item.first; s < item.last; ++s) ++crossing_[s];
   return outcome;
 }
 
-UpwardSweep::Undo UpwardSweep::place(std::uint32_t i, const PackOrder& others) {
+UpwardSweep::Undo UpwardSweep::place(std::uint32_t i, const Items& others) {
   const Extent& item = problem_.items[i];
   Undo undo;
   offsets_[i] = rest_[i];
@@ -187,8 +227,7 @@ void UpwardSweep::take_back(std::uint32_t i, const Undo& undo) {
   for (const auto& [j, rest] : undo.lifted) rest_[j] = rest;
 }
 
-bool UpwardSweep::fits(const PackOrder& unplaced, std::uint32_t first, std::uint32_t end,
-                       Bytes low) {
+bool UpwardSweep::fits(const Items& unplaced, std::uint32_t first, std::uint32_t end, Bytes low) {
   std::fill(lowest_.begin() + first, lowest_.begin() + end, kNowhere);
   for (const std::uint32_t i : unplaced) {
     const Extent& item = problem_.items[i];
@@ -206,11 +245,11 @@ bool UpwardSweep::fits(const PackOrder& unplaced, std::uint32_t first, std::uint
 
 }  // namespace
 
-SearchResult search_placement(const PackProblem& problem, Bytes capacity, const PackOrder& order,
+SearchResult search_placement(const PackProblem& problem, Bytes capacity, SearchRule rule,
                               WorkMeter& work) {
   ROCKMATE_CHECK(problem.items.size() <= kMostSearchedItems);
   if (problem.bound > capacity) return {SearchEnd::kNoneExists, {}};
-  return UpwardSweep(problem, capacity, order, work).run(order);
+  return UpwardSweep(problem, capacity, rule, work).run();
 }
 
 }  // namespace rockmate

@@ -2,9 +2,8 @@
 // a limit of work otherwise.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 
-#include "schedule/pack_greedy.h"
 #include "schedule/pack_problem.h"
 
 namespace rockmate {
@@ -16,12 +15,18 @@ struct SearchResult {
   Placement placement;  ///< where one was found
 };
 
+/// Which of several items that could lie lowest is tried first: the one with the larger first key,
+/// then the larger second one, and so on. The load is that of what is yet to be placed.
+enum class SearchRule : std::uint8_t { kDurationAreaLoad, kLoadAreaDuration, kLoadDurationArea };
+inline constexpr SearchRule kSearchRules[] = {
+    SearchRule::kDurationAreaLoad, SearchRule::kLoadAreaDuration, SearchRule::kLoadDurationArea};
+
 /// Items beyond which the search is not worth its cost (it recurses once per item, too).
 inline constexpr std::size_t kMostSearchedItems = 2500;
 
-/// Searches for a placement no higher than `capacity`; `order` says which of several items that
-/// could lie lowest is tried first. At most kMostSearchedItems items.
+/// Searches for a placement no higher than `capacity`, of at most kMostSearchedItems items. A step
+/// costs the sum of the widths of the items that are left.
 [[nodiscard]] SearchResult search_placement(const PackProblem& problem, Bytes capacity,
-                                            const PackOrder& order, WorkMeter& work);
+                                            SearchRule rule, WorkMeter& work);
 
 }  // namespace rockmate

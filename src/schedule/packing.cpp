@@ -1,6 +1,6 @@
 // From cheap to dear, until the height meets the goal (the load bound, or the caller's target):
 //   1. first fit in each of the greedy orders; training plans mostly end here;
-//   2. the exact search at the goal, in rounds of doubling work over three orders, because a search
+//   2. the exact search at the goal, in rounds of doubling work over three rules, because a search
 //      that has taken a wrong turn near its root is better begun anew than continued;
 //   3. the same at capacities between the goal and the best height, by bisection;
 //   4. local search over the greedy order, which also serves problems too large to search.
@@ -68,13 +68,12 @@ void Packer::try_greedy_orders() {
 }
 
 SearchEnd Packer::search_at(Bytes capacity, std::uint64_t work) {
-  constexpr PackRule kRules[] = {PackRule::kLoad, PackRule::kWidth, PackRule::kArea};
   const std::uint64_t n = problem_.items.size();
   for (std::uint64_t round = 4 * n * n; work > 0; round *= 2) {
-    for (const PackRule rule : kRules) {
+    for (const SearchRule rule : kSearchRules) {
       const std::uint64_t share = std::min(round, work);
       WorkMeter meter(share);
-      SearchResult result = search_placement(problem_, capacity, order_by(problem_, rule), meter);
+      SearchResult result = search_placement(problem_, capacity, rule, meter);
       work -= share - meter.left();
       work_.spend(share - meter.left());
       if (result.end == SearchEnd::kFound) keep(std::move(result.placement));
