@@ -43,8 +43,8 @@ enum class ValueKind : std::uint8_t {
 struct Implementation {
   std::string name;
   Seconds seconds{std::numeric_limits<double>::quiet_NaN()};  ///< required: finite, >= 0
-  Bytes workspace;
-  std::string bits;
+  Bytes workspace = {};
+  std::string bits = {};
 };
 
 /// A value as a user describes it; references are by name.
