@@ -5,40 +5,24 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
+#include <limits>
 #include <numeric>
 #include <random>
-#include <sstream>
+#include <string>
 
+#include "schedule/pack_greedy.h"
+#include "schedule/pack_improve.h"
 #include "schedule/pack_problem.h"
 #include "schedule/pack_search.h"
 #include "schedule/runs.h"
+#include "support/packing_judge.h"
 #include "support/random_graph.h"
 
 namespace rockmate {
 namespace {
 
+using testing::complaint;
 using ::testing::HasSubstr;
-
-// The naive judge: all pairs. Empty when the packing is sound.
-std::string complaint(const std::vector<PackItem>& items, const Packing& packing) {
-  if (packing.offsets.size() != items.size()) return "not one offset per item";
-  Bytes height;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const Bytes offset = packing.offsets[i], end = offset + items[i].size;
-    if (offset < Bytes()) return "negative offset of item " + std::to_string(i);
-    height = std::max(height, end);
-    for (std::size_t j = 0; j < i; ++j) {
-      const bool same_time =
-          std::max(items[i].begin, items[j].begin) < std::min(items[i].end, items[j].end);
-      const bool same_place =
-          std::max(offset, packing.offsets[j]) < std::min(end, packing.offsets[j] + items[j].size);
-      if (same_time && same_place) return std::to_string(i) + " overlaps " + std::to_string(j);
-    }
-  }
-  if (height != packing.height) return "the height is not the highest end";
-  return {};
-}
 
 // The load at each begin, item by item.
 Bytes naive_load(const std::vector<PackItem>& items) {
@@ -190,32 +174,20 @@ TEST(Pack, RefusesSizesThatCannotBe) {
   EXPECT_THAT(message(huge), HasSubstr("more than 2^62 bytes"));
 }
 
-std::string shared_folder() {
-  const char* folder = std::getenv("ROCKMATE_SHARED");
-  return folder == nullptr ? std::string() : folder;
-}
-
-TEST(Pack, FitsTheHardInstancesIntoTheirCapacity) {
-  if (shared_folder().empty()) GTEST_SKIP() << "ROCKMATE_SHARED is not set";
-  for (const std::string name : {"A", "C", "I"}) {
-    std::ifstream in(shared_folder() + "/instances/layout/" + name + ".1048576.csv");
-    ASSERT_TRUE(in) << name;
-    std::string line;
-    std::getline(in, line);
-    std::vector<PackItem> items;
-    while (std::getline(in, line)) {
-      std::replace(line.begin(), line.end(), ',', ' ');
-      std::istringstream fields(line);
-      std::int64_t id = 0, size = 0;
-      PackItem item;
-      ASSERT_TRUE(fields >> id >> item.begin >> item.end >> size) << name << ": " << line;
-      item.size = Bytes(size);
-      items.push_back(item);
-    }
-    const Packing packing = pack(items, {.target = Bytes(1048576)});
-    EXPECT_EQ(complaint(items, packing), "") << name;
-    EXPECT_LE(packing.height, Bytes(1048576)) << name;
+TEST(Improve, LowersWhatABadOrderGave) {
+  int improved = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const auto items = random_items(seed, 60, 40, 30);
+    const PackProblem problem = reduce(items);
+    WorkMeter work(1'000'000);
+    const PackOrder order = order_by(problem, PackRule::kBirth);
+    const Placement start = place_in_order(problem, order, work);
+    const Placement better = improve_placement(problem, order, start, problem.bound, seed, work);
+    ASSERT_EQ(complaint(items, {better.offsets, better.height}), "") << "seed " << seed;
+    EXPECT_LE(better.height, start.height) << "seed " << seed;
+    improved += better.height < start.height;
   }
+  EXPECT_GT(improved, 15);
 }
 
 TEST(LayOut, HasOneRowPerLifetimeAndWorkspace) {
@@ -246,9 +218,11 @@ TEST(LayOut, HasOneRowPerLifetimeAndWorkspace) {
 }
 
 TEST(LayOut, MeetsThePeakOnTrainingGraphs) {
-  if (shared_folder().empty()) GTEST_SKIP() << "ROCKMATE_SHARED is not set";
+  const char* shared = std::getenv("ROCKMATE_SHARED");
+  if (shared == nullptr) GTEST_SKIP() << "ROCKMATE_SHARED is not set";
   for (const std::string name : {"gpt2_8l", "resnet18", "mlp16", "vgg_unet_train"}) {
-    const TrainingGraph graph = read_graph(shared_folder() + "/instances/graphs/" + name + ".json");
+    const TrainingGraph graph =
+        read_graph(std::string(shared) + "/instances/graphs/" + name + ".json");
     const auto trace = simulate(graph, plain_schedule(graph));
     ASSERT_TRUE(trace.has_value()) << name;
     EXPECT_EQ(lay_out(*trace).arena_bytes, trace->peak - trace->static_bytes) << name;
