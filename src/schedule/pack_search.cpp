@@ -166,7 +166,6 @@ SearchEnd UpwardSweep::extend(const Items& unplaced, std::uint32_t first, std::u
                               Key low) {
   for (const std::uint32_t i : candidates(unplaced, low)) {
     if (work_.exhausted()) return SearchEnd::kOutOfWork;
-    work_.spend(unplaced.size());
     Items others;
     others.reserve(unplaced.size() - 1);
     std::copy_if(unplaced.begin(), unplaced.end(), std::back_inserter(others),
@@ -231,6 +230,7 @@ bool UpwardSweep::fits(const Items& unplaced, std::uint32_t first, std::uint32_t
   std::fill(lowest_.begin() + first, lowest_.begin() + end, kNowhere);
   for (const std::uint32_t i : unplaced) {
     const Extent& item = problem_.items[i];
+    work_.spend(item.width());
     const Bytes rest = std::max(rest_[i], low);
     if (rest + item.size > capacity_) return false;
     for (std::uint32_t s = item.first; s <= item.last; ++s) {

@@ -25,7 +25,7 @@ struct PackOptions {
   std::optional<Bytes> target = std::nullopt;
   /// Elementary steps (items looked at, some hundred millions per second) after which the best
   /// packing so far is the answer; the first greedy order is always finished.
-  std::uint64_t work_limit = 200'000'000;
+  std::uint64_t work_limit = 1'000'000'000;
   std::uint64_t seed = 0;
 };
 
