@@ -129,6 +129,25 @@ TEST(Cuts, MakeAChainOfSmallBlocksOfADenseNet) {
   for (const std::size_t cut : cuts) EXPECT_EQ(cut % 3, 0U);
 }
 
+// Sixteen layers of two ops, whose bytes favour no boundary: pieces of odd length occur three times
+// as well, but at most one of them can be used.
+TEST(Cuts, PreferPiecesThatAreUsedOftenToThoseThatOccurOften) {
+  TrainingGraphBuilder b("perceptron");
+  std::string last;
+  for (int k = 0; k < 32; ++k) {
+    const std::string name = fmt::format("y{}", k);
+    b.value({.name = name, .bytes = Bytes(4)});
+    const bool is_odd_one = k < 2 || k == 31;
+    OpSpec op{.name = name, .seconds = Seconds(is_odd_one ? 10 + k : 1 + k % 2)};
+    if (k > 0) op.inputs = {last};
+    op.outputs = {name};
+    b.op(std::move(op));
+    last = name;
+  }
+  const TrainingGraph graph = std::move(b).build();
+  EXPECT_GE(most_repeats(find_repeats(graph, cut_chain(graph, choose_cuts(graph)))), 3U);
+}
+
 TEST(Cuts, BoundTheBlocksOfALongGraph) {
   const TrainingGraph graph = layers(1400);
   const auto cuts = choose_cuts(graph, {.max_blocks = 300});
