@@ -88,6 +88,17 @@ TEST(MemoryFloor, CountsASumThatHasBegunAndOfTwoOutputsInOneInputTheSmaller) {
   EXPECT_EQ(floor.bytes, Bytes(100 + 10 + 4));
 }
 
+TEST(MemoryFloor, LeavesOutWhatARunMaySkip) {
+  TrainingGraphBuilder b("mask");
+  b.value({.name = "y", .bytes = Bytes(3)}).value({.name = "mask", .bytes = Bytes(50)});
+  b.op({.name = "f", .seconds = Seconds(1), .outputs = {"y", "mask"}, .optional = {"mask"}});
+  const TrainingGraph graph = std::move(b).build();
+  EXPECT_EQ(memory_floor(graph).bytes, Bytes(3));
+  const auto front = testing::exhaustive_front(graph);
+  ASSERT_TRUE(front.has_value());
+  EXPECT_EQ(front->front().peak, Bytes(3));
+}
+
 TEST(MemoryFloor, OfAGraphWithoutOpsIsItsStaticBytes) {
   TrainingGraphBuilder b("empty");
   b.value({.name = "x", .bytes = Bytes(5), .kind = ValueKind::kInput});
