@@ -51,8 +51,8 @@ double tight_budget(const TrainingGraph& graph, Random& random) {
 TEST(State, AgreesWithTheJudgeAfterEveryMove) {
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE("graph " + std::to_string(seed));
-    const TrainingGraph graph =
-        rockmate::testing::random_graph(seed, {.forward_ops = 4 + static_cast<int>(seed % 20)});
+    const TrainingGraph graph = rockmate::testing::random_graph(
+        seed, {.forward_ops = 4 + static_cast<int>(seed % 20), .statistics = seed % 3 == 0});
     const Problem problem(graph);
     Random random(seed);
     const double budget = tight_budget(graph, random);
