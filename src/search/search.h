@@ -42,8 +42,9 @@ struct SearchResult {
   std::uint64_t moves = 0;
 };
 
-/// Minimises the seconds of a plan within the budget. `start` is executable (InvalidInput if not)
-/// and need not fit. Runs whose implementation is not of the graph's numeric class get its fastest.
+/// Minimises the seconds of a plan within the budget. `start` is executable, reads no parameter on
+/// the wrong side of its update (InvalidInput if not), and need not fit. Runs whose implementation
+/// is not of the graph's numeric class get its fastest.
 [[nodiscard]] SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
                                    const SearchOptions& options = {});
 
