@@ -12,20 +12,28 @@
 //
 // The price rises by 1 % per step while the plan does not fit and falls while it does, so that the
 // search swings across the border of what fits, where the good plans are (strategic oscillation).
-// It has a cap: without one, a search that stays above the budget for long is left with the bytes
-// alone and no temperature to leave a trap. The temperature falls geometrically with the work done.
+// A plan that stays above the budget until the price is at its top is in a trap which no price
+// opens: the price falls to its bottom, the plan gives up what it paid for, and climbs again.
+//
+// The work is cut into cycles, each twice as long as the one before, so that the first good plans
+// come early. Cycles alternate between a hot one from the start, which finds other valleys than the
+// ones before, and a warm one from the best plan so far, which finds the bottom of its valley. In
+// each the temperature falls geometrically. papers/search.md says what else was tried.
 
 namespace rockmate::search {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t kMovesPerPriceStep = 100;
-constexpr std::uint64_t kMovesPerLook = 128;  // at the clock
+constexpr std::uint64_t kPriceStepsPerSweep = 3;  // a sweep: as many moves as there are ops
+constexpr std::uint64_t kMovesPerLook = 128;      // at the clock
 constexpr double kPriceStep = 1.01;
 // Of exceeding the budget by all of it during one run, in plain iterations.
 constexpr double kFirstPrice = 1;
-constexpr double kHighestPrice = 10;
+constexpr double kTopPrice = 100;
+constexpr double kBottomPrice = 0.1;
+
+constexpr int kCycles = 6;
 
 class Annealing {
  public:
@@ -34,54 +42,70 @@ class Annealing {
         options_(options),
         started_(Clock::now()),
         random_(options.seed),
-        state_(problem, static_cast<double>(budget.count()), start),
-        moves_(problem, state_, random_) {
+        start_(start),
+        budget_(static_cast<double>(budget.count())),
+        moves_per_price_step_(std::max<std::uint64_t>(1, problem.op_count / kPriceStepsPerSweep)) {
     const double plain = problem.graph.plain_seconds().count();
     per_second_ = plain > 0 ? 1 / plain : 0;
-    per_budget_ = 1 / std::max(1.0, static_cast<double>(budget.count()) - problem.static_bytes);
-    keep_best();
+    per_budget_ = 1 / std::max(1.0, budget_ - problem.static_bytes);
   }
 
   SearchResult run() {
-    double price = kFirstPrice;
-    double temperature = options_.start_temperature;
-    for (; !is_over(); ++best_.moves) {
-      if (best_.moves % kMovesPerLook == 0) temperature = temperature_now();
-      if (best_.moves % kMovesPerPriceStep == 0) {
-        price =
-            state_.excess() > 0 ? std::min(price * kPriceStep, kHighestPrice) : price / kPriceStep;
-      }
-      step(price, temperature);
+    double end = 0;
+    for (int k = 0; k < kCycles && !is_over(); ++k) {
+      end = k + 1 < kCycles ? end + std::ldexp(1.0, k) / (std::ldexp(1.0, kCycles) - 1) : 1;
+      const bool again = k % 2 == 1;
+      cycle(again ? Runs(best_.runs) : start_,
+            again ? options_.reheat_temperature : options_.start_temperature, end);
     }
     return std::move(best_);
   }
 
  private:
-  void step(double price, double temperature) {
-    const double before = energy(price);
-    const bool moved = moves_.propose();
-    const double rise = moved ? energy(price) - before : 0;
+  // Anneals from `from` until the given share of the work is done.
+  void cycle(const Runs& from, double hot, double end) {
+    State state(problem_, budget_, from);
+    Moves moves(problem_, state, random_);
+    keep_best(state);
+    const double begin = done_;
+    const double fall = options_.end_temperature / hot;
+    double price = kFirstPrice;
+    double temperature = hot;
+    for (; !is_over() && done_ < end; ++best_.moves) {
+      if (best_.moves % kMovesPerLook == 0) {
+        done_ = share_done();
+        temperature = hot * std::pow(fall, std::min(1.0, (done_ - begin) / (end - begin)));
+      }
+      if (best_.moves % moves_per_price_step_ == 0) {
+        const bool fits = state.excess() == 0;
+        price = fits ? price / kPriceStep : price * kPriceStep;
+        if (price > kTopPrice) price = kBottomPrice;
+      }
+      step(state, moves, price, temperature);
+    }
+  }
+
+  void step(State& state, Moves& moves, double price, double temperature) {
+    const double before = energy(state, price);
+    const bool moved = moves.propose();
+    const double rise = moved ? energy(state, price) - before : 0;
     if (moved && (rise <= 0 || random_.uniform() < std::exp(-rise / temperature))) {
-      state_.commit();
-      keep_best();
+      state.commit();
+      keep_best(state);
     } else {
-      state_.rollback();
+      state.rollback();
     }
   }
 
-  [[nodiscard]] double energy(double price) const {
-    return state_.seconds() * per_second_ + price * per_budget_ * state_.excess();
+  [[nodiscard]] double energy(const State& state, double price) const {
+    return state.seconds() * per_second_ + price * per_budget_ * state.excess();
   }
 
-  [[nodiscard]] double temperature_now() {
-    double done = static_cast<double>(best_.moves) / static_cast<double>(options_.work_limit);
-    if (options_.time_limit) {
-      const std::chrono::duration<double> elapsed = Clock::now() - started_;
-      done = std::max(done, elapsed.count() / options_.time_limit->count());
-    }
-    done_ = done;
-    const double fall = options_.end_temperature / options_.start_temperature;
-    return options_.start_temperature * std::pow(fall, std::min(done, 1.0));
+  [[nodiscard]] double share_done() const {
+    const double work = static_cast<double>(best_.moves) / static_cast<double>(options_.work_limit);
+    if (!options_.time_limit) return work;
+    const std::chrono::duration<double> elapsed = Clock::now() - started_;
+    return std::max(work, elapsed.count() / options_.time_limit->count());
   }
 
   [[nodiscard]] bool is_over() const {
@@ -89,18 +113,18 @@ class Annealing {
            (best_.feasible && best_.seconds <= options_.lower_bound);
   }
 
-  void keep_best() {
-    const bool feasible = state_.excess() == 0;
+  void keep_best(const State& state) {
+    const bool feasible = state.excess() == 0;
     if (best_.feasible && !feasible) return;
-    const double peak = state_.peak();
-    const double seconds = state_.seconds();
+    const double peak = state.peak();
+    const double seconds = state.seconds();
     if (!best_.runs.empty() && best_.feasible == feasible) {
       // The sum of seconds drifts in its last digits.
       const bool is_better = feasible ? seconds < best_.seconds.count() * (1 - 1e-12)
                                       : peak < static_cast<double>(best_.peak.count());
       if (!is_better) return;
     }
-    best_.runs = state_.runs();
+    best_.runs = state.runs();
     best_.feasible = feasible;
     best_.peak = Bytes(static_cast<std::int64_t>(peak));
     best_.seconds = Seconds(seconds);
@@ -113,8 +137,9 @@ class Annealing {
   const SearchOptions& options_;
   Clock::time_point started_;
   Random random_;
-  State state_;
-  Moves moves_;
+  const Runs& start_;
+  double budget_;
+  std::uint64_t moves_per_price_step_;
   double per_second_ = 0;
   double per_budget_ = 0;
   double done_ = 0;

@@ -22,13 +22,16 @@ constexpr int kTries = 16;                   // values tried that may not live a
 
 }  // namespace
 
-// Runs the producer again before `next`, so that the value need not live across `slot`.
+// Runs the producer again before `next`, so that the value need not live across `slot`; earlier,
+// where something that must follow the op stands in between (an update of what it reads).
 bool Moves::make_again(ValueId value, RunId next, std::size_t slot) {
   const auto producer = problem_.graph[value].producer;
-  if (!producer || !problem_.graph[*producer].recomputable || !may_insert() ||
-      !can_run_before(*producer, next)) {
-    return false;
+  if (!producer || !problem_.graph[*producer].recomputable || !may_insert()) return false;
+  for (const OpId later : problem_.before[*producer]) {
+    const RunId first = state_.runs_of(later).front();
+    if (state_.slot(first) < state_.slot(next)) next = first;
   }
+  if (state_.slot(next) <= slot || !can_run_before(*producer, next)) return false;
   const std::uint16_t choice = state_.choice(state_.runs_of(*producer).front());
   const RunId run = state_.insert_before(next, *producer, choice);
   make_inputs_again(run, slot);

@@ -70,6 +70,7 @@ bool Moves::drag_earlier(RunId run, RunId next) {
   }
   const RunId previous = previous_of_op(run);
   if (previous != kEnd && is_in_between(previous)) return false;
+  if (!may_insert()) return false;  // what it needs has used up the rest
   state_.insert_before(next, op, state_.choice(run));
   state_.remove(run);
   return true;

@@ -23,6 +23,23 @@ std::int64_t all_bytes(const TrainingGraph& graph) {
   return sum;
 }
 
+// The judge lets an op that stands after an update in program order read the old value; that would
+// be another result, and the search keeps the order that the start has.
+void check_orders(const search::Problem& problem, const Runs& start) {
+  IdVector<OpId, std::size_t> first(problem.op_count), last(problem.op_count);
+  for (std::size_t i = 0; i < start.size(); ++i) last[start[i].op] = i;
+  for (std::size_t i = start.size(); i-- > 0;) first[start[i].op] = i;
+  for (std::size_t o = 0; o < problem.op_count; ++o) {
+    for (const OpId earlier : problem.after[OpId(o)]) {
+      if (last[earlier] < first[OpId(o)]) continue;
+      throw InvalidInput(
+          fmt::format("the start of the search runs '{}' before '{}', expected it after all runs "
+                      "of that op: one of them updates what the other reads",
+                      problem.graph[OpId(o)].name, problem.graph[earlier].name));
+    }
+  }
+}
+
 }  // namespace
 
 SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
@@ -38,6 +55,7 @@ SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start
         fmt::format("the start of the search is not executable: {}", trace.error().message));
   }
   const search::Problem problem(graph);
+  check_orders(problem, start);
   return search::anneal(problem, budget, start, options);
 }
 

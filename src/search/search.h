@@ -25,8 +25,10 @@ struct SearchOptions {
   std::uint64_t seed = 0;
   std::uint64_t work_limit = 10'000'000;  ///< moves; alone it makes the search repeatable
   std::optional<Seconds> time_limit = std::nullopt;  ///< by the clock: not repeatable
-  double start_temperature = 1e-3;                   ///< in units of the plain iteration's seconds
-  double end_temperature = 1e-6;
+  // Temperatures in units of the plain iteration's seconds.
+  double start_temperature = 1e-2;   ///< of cycles from the start
+  double reheat_temperature = 1e-3;  ///< of cycles from the best plan so far
+  double end_temperature = 1e-5;
   Seconds lower_bound = Seconds(0);  ///< a plan that meets it ends the search
   std::stop_token stop = {};
   std::function<void(const SearchProgress&)> progress = nullptr;
@@ -40,8 +42,9 @@ struct SearchResult {
   std::uint64_t moves = 0;
 };
 
-/// Minimises the seconds of a plan within the budget. `start` is executable (InvalidInput if not)
-/// and need not fit. Runs whose implementation is not of the graph's numeric class get its fastest.
+/// Minimises the seconds of a plan within the budget. `start` is executable, reads no parameter on
+/// the wrong side of its update (InvalidInput if not), and need not fit. Runs whose implementation
+/// is not of the graph's numeric class get its fastest.
 [[nodiscard]] SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
                                    const SearchOptions& options = {});
 

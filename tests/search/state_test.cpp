@@ -2,6 +2,7 @@
 // plan that it stands for.
 #include "search/state.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -48,32 +49,73 @@ double tight_budget(const TrainingGraph& graph, Random& random) {
   return std::floor(fixed + (peak - fixed) * (0.4 + 0.6 * random.uniform()));
 }
 
-TEST(State, AgreesWithTheJudgeAfterEveryMove) {
-  for (std::uint64_t seed = 0; seed < 150; ++seed) {
-    SCOPED_TRACE("graph " + std::to_string(seed));
-    const TrainingGraph graph =
-        rockmate::testing::random_graph(seed, {.forward_ops = 4 + static_cast<int>(seed % 20)});
-    const Problem problem(graph);
-    Random random(seed);
-    const double budget = tight_budget(graph, random);
-    State state(problem, budget, program_order(graph));
-    Moves moves(problem, state, random);
-    for (int k = 0; k < 60; ++k) {
-      const Runs before = state.runs();
-      if (moves.propose()) {
-        expect_agreement(problem, state, budget);
-        if (random.chance(0.6)) {
-          state.commit();
-          expect_agreement(problem, state, budget);
-          continue;
-        }
-      }
+// Draws moves, keeps some, undoes the others, and compares after each.
+void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
+  const Problem problem(graph);
+  Random random(seed);
+  const double budget = tight_budget(graph, random);
+  State state(problem, budget, program_order(graph));
+  Moves moves(problem, state, random);
+  for (int k = 0; k < moves_to_draw && !::testing::Test::HasFailure(); ++k) {
+    const Runs before = state.runs();
+    const bool moved = moves.propose();
+    if (moved) expect_agreement(problem, state, budget);
+    if (moved && random.chance(0.6)) {
+      state.commit();
+    } else {
       state.rollback();
-      EXPECT_EQ(state.runs(), before);
-      expect_agreement(problem, state, budget);
-      if (HasFailure()) FAIL() << "move " << k;
+      EXPECT_EQ(state.runs(), before) << "move " << k;
+    }
+    expect_agreement(problem, state, budget);
+  }
+}
+
+TEST(State, AgreesWithTheJudgeAfterEveryMove) {
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    walk(rockmate::testing::random_graph(
+             seed, {.forward_ops = 4 + static_cast<int>(seed % 20), .statistics = seed % 3 == 0}),
+         seed, 60);
+  }
+}
+
+TEST(State, AgreesWithTheJudgeOnLargerGraphs) {
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    walk(rockmate::testing::random_graph(seed, {.forward_ops = 120}), seed, 150);
+  }
+}
+
+// Drags that need more runs moved than they may are given up, not made in part.
+TEST(State, SurvivesManyMovesOfALongChain) {
+  TrainingGraphBuilder b("chain");
+  const auto y = [](int k) { return fmt::format("y{}", k); };
+  for (int k = 0; k < 300; ++k) {
+    b.value({.name = y(k), .bytes = Bytes(1 + k % 7)});
+    const std::vector<std::string> inputs =
+        k == 0 ? std::vector<std::string>{} : std::vector{y(k - 1)};
+    b.op({.name = fmt::format("f{}", k),
+          .seconds = Seconds(1),
+          .inputs = inputs,
+          .outputs = {y(k)}});
+  }
+  const TrainingGraph graph = std::move(b).build();
+  const Problem problem(graph);
+  Random random(1);
+  State state(problem, 8, program_order(graph));
+  Moves moves(problem, state, random);
+  int kept = 0;
+  for (int k = 0; k < 20'000; ++k) {
+    const double before = state.seconds();
+    if (moves.propose() && state.seconds() <= before) {
+      state.commit();
+      ++kept;
+    } else {
+      state.rollback();
     }
   }
+  EXPECT_GT(kept, 0);
+  expect_agreement(problem, state, 8);
 }
 
 }  // namespace
