@@ -77,11 +77,11 @@ struct Fill {
 struct Tensor {
   std::string name;
   TensorKind kind = TensorKind::kActivation;
-  TensorType type;
-  Fill fill;                                        ///< of a source without `data`
-  std::shared_ptr<const std::vector<double>> data;  ///< of a source, row-major; may be null
-  bool trainable = false;                           ///< a parameter that is not frozen
-  std::optional<NodeId> producer;                   ///< none: a source
+  TensorType type = {};
+  Fill fill = {};                                             ///< of a source without `data`
+  std::shared_ptr<const std::vector<double>> data = nullptr;  ///< of a source, row-major
+  bool trainable = false;                                     ///< a parameter that is not frozen
+  std::optional<NodeId> producer = std::nullopt;              ///< none: a source
 };
 
 /// What an op computes. The op table (src/graph/op_table.h) has one entry for each of them: inputs,

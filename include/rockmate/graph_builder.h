@@ -220,17 +220,22 @@ class GraphBuilder {
 
  private:
   TensorId add_source(const std::string& name, TensorKind kind, TensorType type, Fill fill);
+  TensorId layer_parameter(const std::string& name, Shape shape, Fill fill, DType dtype);
+  [[nodiscard]] Extents per_dimension(TensorId x, const Extents& kernel) const;
   TensorId single(OpKind kind, std::vector<TensorId> inputs, Attributes attributes = {});
   TensorId reduce(OpKind kind, TensorId x, const std::vector<std::int64_t>& axes, bool keep);
-  /// Fixes the next node's name now, for parameters that are called after it.
   std::string take_name(OpKind kind);
-  std::string unique(std::string name);
+  /// Fixes the next node's name, for parameters that are called after it.
+  std::string fix_name(OpKind kind);
+  std::string unique(const std::string& name);
 
   Graph graph_;
   std::unordered_set<std::string> names_;
   std::unordered_map<std::string, std::size_t> next_number_;
   std::string prefix_;
-  std::string next_name_;
+  std::string next_name_;   // as the user wants it, before prefix and suffix
+  std::string fixed_name_;  // final
+  std::int64_t dropouts_ = 0;
 };
 
 /// Ends a scope of names when it dies.

@@ -57,10 +57,11 @@ struct OpDefinition {
 
   std::vector<std::size_t> optional = {};  ///< outputs that one run may skip
   std::vector<MayOverwrite> in_place = {};
-  std::vector<std::size_t> updates = {};  ///< inputs that it overwrites: it runs once
-  bool is_matrix = false;                 ///< counts at the matrix rate
-  bool is_view = false;                   ///< the output is a view of input 0
-  bool is_loss = false;                   ///< belongs to the phase loss
+  std::vector<std::size_t> updates = {};               ///< inputs that it overwrites: it runs once
+  std::vector<std::string_view> free_attributes = {};  ///< that do not change the cost
+  bool is_matrix = false;                              ///< counts at the matrix rate
+  bool is_view = false;                                ///< the output is a view of input 0
+  bool is_loss = false;                                ///< belongs to the phase loss
   /// An optional last input is added to the output, which may take its storage: a sum of gradients
   /// needs no op of its own.
   bool adds = false;
