@@ -45,10 +45,12 @@ struct Kernel {
   std::optional<NodeId> node;  ///< the node of the model that it runs or differentiates
 };
 
-/// The first values of a source that the iteration does not get from outside.
-struct Initial {
-  Fill fill;
-  std::shared_ptr<const std::vector<double>> data;  ///< row-major; null: see `fill`
+/// A value that no op makes.
+struct Source {
+  ValueId value;
+  bool is_given = false;  ///< data or targets: comes from outside, new in every iteration
+  Fill fill;              ///< else: how it begins, unless there are `data`
+  std::shared_ptr<const std::vector<double>> data;  ///< row-major; may be null
 };
 
 struct TrainedParameter {
@@ -64,12 +66,12 @@ struct WeightedLoss {
 
 struct TrainingModel {
   TrainingGraph graph;
-  IdVector<OpId, Kernel> kernels;
-  IdVector<ValueId, TensorType> types;
-  IdVector<ValueId, Initial> initial;     ///< meaningful for sources that are no inputs
-  std::vector<TrainedParameter> trained;  ///< in the order of the model's parameters
-  std::vector<WeightedLoss> losses;
-  std::vector<ValueId> outputs;  ///< of the model, as far as the iteration makes them
+  IdVector<OpId, Kernel> kernels = {};
+  IdVector<ValueId, TensorType> types = {};
+  std::vector<Source> sources = {};
+  std::vector<TrainedParameter> trained = {};  ///< in the order of the model's parameters
+  std::vector<WeightedLoss> losses = {};
+  std::vector<ValueId> outputs = {};  ///< of the model, as far as the iteration makes them
 };
 
 /// Derives the iteration: forward, losses, backward, updates (papers/autodiff.md). Throws

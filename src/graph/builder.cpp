@@ -139,7 +139,7 @@ std::vector<TensorId> GraphBuilder::node(OpKind kind, std::vector<TensorId> inpu
     const std::string suffix =
         i < entry.outputs.size() ? std::string(entry.outputs[i]) : std::to_string(i);
     outputs.push_back(TensorId(graph_.tensors_.size()));
-    graph_.tensors_.push_back({.name = i == 0 ? name : unique(name + "." + suffix),
+    graph_.tensors_.push_back({.name = i == 0 ? name : unique(fmt::format("{}.{}", name, suffix)),
                                .type = std::move(types[i]),
                                .producer = id});
   }
