@@ -18,7 +18,7 @@ namespace rockmate {
 /// The work of one op, from which an analytic cost is made.
 struct Work {
   double flops = 0;
-  Bytes traffic;           ///< bytes read and written, each once
+  Bytes traffic = {};           ///< bytes read and written, each once
   bool is_matrix = false;  ///< convolutions and matrix products
   bool is_half = false;    ///< its data are 16 bits wide
 };
@@ -44,7 +44,7 @@ struct Device {
 /// What is known about one op; `implementations` as in a training graph.
 struct OpCost {
   Seconds seconds;
-  Bytes workspace;
+  Bytes workspace = {};
   std::vector<Implementation> implementations = {};
 };
 

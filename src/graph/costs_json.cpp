@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -26,7 +27,10 @@ class Reader {
  private:
   [[noreturn]] void reject(const std::string& path, const Json& found,
                            std::string_view expected) const {
-    std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
+    // Nested values are not shown: printing them would recurse as deep as the file nests.
+    std::string text = found.is_structured()
+                           ? found.type_name()
+                           : found.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (text.size() > 40) text = text.substr(0, 37) + "...";
     throw InvalidInput(fmt::format("{}: {}: found {}, expected {}", origin_, path, text, expected));
   }
