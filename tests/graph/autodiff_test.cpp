@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "graph/chain.h"
@@ -120,7 +121,49 @@ std::vector<NamedModel> small_models() {
                                          .positions = 6,
                                          .dropout = 0.3})});
   models.push_back({"unet", testing::unet(1, 8, 2, 2)});
+  models.push_back({"lstm", testing::lstm(2, 3, 3, 3)});
+  models.push_back(
+      {"vit",
+       testing::vision_transformer(
+           1, {.image = 4, .patch = 2, .layers = 1, .heads = 2, .features = 4, .classes = 3})});
   return models;
+}
+
+// The slope of the loss along a random direction through all parameters at once.
+TEST(Autodiff, GradientsOfWholeModelsEqualFiniteDifferences) {
+  constexpr double kStep = 1e-6;
+  for (const NamedModel& tested : small_models()) {
+    const TrainingModel model =
+        make_training_model(tested.graph, {.optimizer = OptimizerKind::kNone});
+    Interpreter backward(model, 3);
+    Interpreter forward(model, 3);
+    feed(backward, model, 2);
+    feed(forward, model, 2);
+    backward.run(plain_schedule(model.graph));
+    std::mt19937_64 random(1);
+    std::uniform_real_distribution<double> uniform(-1, 1);
+    double slope = 0;
+    std::vector<std::vector<double>> directions;
+    for (const TrainedParameter& trained : model.trained) {
+      directions.emplace_back();
+      for (const double g : backward[trained.gradient].data) {
+        directions.back().push_back(uniform(random));
+        slope += g * directions.back().back();
+      }
+    }
+    const auto loss_at = [&](double distance) {
+      for (std::size_t p = 0; p < directions.size(); ++p) {
+        std::vector<double> moved = backward[model.trained[p].parameter].data;
+        for (std::size_t e = 0; e < moved.size(); ++e) moved[e] += distance * directions[p][e];
+        forward.set(model.trained[p].parameter, std::move(moved));
+      }
+      forward.run_losses();
+      return forward.total_loss();
+    };
+    const double expected = (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep);
+    EXPECT_NEAR(slope, expected, 1e-5 * (1 + std::abs(expected))) << tested.name;
+    EXPECT_GT(std::abs(expected), 1e-4) << tested.name;
+  }
 }
 
 TEST(Autodiff, RecomputationAndInPlaceWritesChangeNoBit) {

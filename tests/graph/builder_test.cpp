@@ -20,6 +20,7 @@ TEST(GraphBuilder, CountsTheParametersOfPublishedModels) {
   EXPECT_EQ(testing::gpt(1, 8, {}).parameter_count(), 124439808);
   const testing::GptSize large{.layers = 36, .heads = 20, .features = 1280};
   EXPECT_EQ(testing::gpt(1, 8, large).parameter_count(), 774030080);
+  EXPECT_EQ(testing::vision_transformer(1, {}).parameter_count(), 86567656);
   EXPECT_EQ(testing::unet(1, 32, 4, 64).parameter_count(), 31037698);
 }
 

@@ -36,4 +36,19 @@ struct GptSize {
 [[nodiscard]] Graph unet(std::int64_t batch, std::int64_t image, int depth, std::int64_t width,
                          std::int64_t classes = 2);
 
+/// An LSTM, unrolled over `steps`, that classifies a sequence.
+[[nodiscard]] Graph lstm(std::int64_t batch, std::int64_t steps, std::int64_t features,
+                         std::int64_t classes);
+
+struct VitSize {
+  std::int64_t image = 224;
+  std::int64_t patch = 16;
+  int layers = 12;
+  std::int64_t heads = 12;
+  std::int64_t features = 768;
+  std::int64_t classes = 1000;
+};
+/// Dosovitskiy et al. 2021, with a class token.
+[[nodiscard]] Graph vision_transformer(std::int64_t batch, const VitSize& size);
+
 }  // namespace rockmate::testing
