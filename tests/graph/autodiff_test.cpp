@@ -87,8 +87,6 @@ Graph mixed_net() {
   return std::move(b).build();
 }
 
-// ---- bits
-
 // The bits of losses, parameters, states and statistics after some steps.
 std::vector<std::vector<double>> train(const TrainingModel& model,
                                        const std::vector<Schedule>& schedules) {
@@ -212,8 +210,6 @@ TEST(Autodiff, InPlaceWritesKeepTheGradientsOfEveryOp) {
   }
 }
 
-// ---- what is computed and saved
-
 TEST(Autodiff, DataGetNoGradientAndItsWeightGradientSavesThem) {
   const TrainingGraph graph = make_training_graph(testing::mlp(4, 8, 2));
   EXPECT_FALSE(graph.find_op("linear_1.input_gradient"));
@@ -316,8 +312,6 @@ TEST(Autodiff, DropsWhatNoLossDependsOn) {
   EXPECT_TRUE(model.outputs.empty());
 }
 
-// ---- order
-
 TEST(Autodiff, LossesComeAfterTheForwardPart) {
   const TrainingGraph graph = make_training_graph(mixed_net());
   const std::vector<OpId> forward = forward_part(graph);
@@ -389,8 +383,6 @@ TEST(Autodiff, WritesOverTheOperandThatDies) {
   ASSERT_EQ(add.in_place.size(), 1U);
   EXPECT_EQ(graph[add.in_place[0].input].name, "linear_2");
 }
-
-// ---- options and misuse
 
 TEST(Autodiff, WithoutAnOptimizerGradientsAreTheResults) {
   const TrainingModel model =

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <sstream>
 
 #include "rockmate/error.h"
@@ -126,11 +127,12 @@ std::vector<Misuse> misuses() {
        [](B& b, TensorId x) {
          b.conv(x, 4, {3}, {.stride = {1, 2, 3}});
        }},
-      {"strides [0, 0]", [](B& b, TensorId x) { b.conv(x, 4, {3}, {.stride = {0}}); }},
-      {"pads [-1, -1, -1, -1]: expected numbers >= 0",
+      {"strides [0, 0]: expected numbers from 1 to 1048576",
+       [](B& b, TensorId x) { b.conv(x, 4, {3}, {.stride = {0}}); }},
+      {"pads [-1, -1, -1, -1]: expected numbers from 0",
        [](B& b, TensorId x) { b.conv(x, 4, {3}, {.padding = {-1}}); }},
-      {"op 'head' (conv): input [2, 3, 8, 8] has 3 channels and weight [4, 5, 1, 1] with 1 groups "
-       "expects 5",
+      {"op 'head' (conv): input [2, 3, 8, 8] has 3 channels in 1 groups, weight [4, 5, 1, 1] "
+       "expects 5 in each",
        [](B& b, TensorId x) {
          b.named("head").conv(x, b.parameter("w", {4, 5, 1, 1}), std::nullopt);
        }},
@@ -173,7 +175,7 @@ std::vector<Misuse> misuses() {
        [](B& b, TensorId x) {
          b.reshape(x, {5, 5});
        }},
-      {"extents are >= 0",
+      {"expected extents from 0",
        [](B& b, TensorId x) {
          b.reshape(x, {-1, -1});
        }},
@@ -210,10 +212,9 @@ std::vector<Misuse> misuses() {
        [](B& b, TensorId) {
          b.input("big", {1LL << 40, 1LL << 40});
        }},
-      {"more than 2^63 - 1",
+      {"op 'expand_1' (expand): float32[1099511627776, 65536]: more than 72057594037927936 bytes",
        [](B& b, TensorId x) {
-         const std::int64_t big = std::int64_t{1} << 61;
-         b.expand(b.reduce_sum(x), {big, 2});
+         b.expand(b.reduce_sum(x), {kLargestExtent, 65536});
        }},
       {"op 'relu_1' (relu): 2 inputs, expected 1",
        [](B& b, TensorId x) {
@@ -225,8 +226,30 @@ std::vector<Misuse> misuses() {
        [](B& b, TensorId x) {
          b.node(OpKind::kSoftmax, {x}, {{"axis", 1.5}});
        }},
-      {"an input is of another builder", [](B& b, TensorId) { b.relu(TensorId(99)); }},
+      {"tensor 99 of 1 is of another builder", [](B& b, TensorId) { b.relu(TensorId(99)); }},
+      {"tensor 99 of 1 is of another builder", [](B& b, TensorId) { b.softmax(TensorId(99)); }},
       {"groups", [](B& b, TensorId x) { b.group_norm(x, 2); }},
+      {"groups is 0",
+       [](B& b, TensorId x) {
+         b.conv(x, b.parameter("w", {1, 3, 1, 1}), {}, {.groups = 0});
+       }},
+      {"strides [1073741824, 1]",
+       [](B& b, TensorId x) {
+         b.conv(x, 1, {1}, {.stride = {1 << 30, 1}});
+       }},
+      {"do not lie within its 8 elements",
+       [](B& b, TensorId x) {
+         const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+         b.node(OpKind::kSlice, {x},
+                {{"starts", Extents{0, 0, 1, 0}},
+                 {"sizes", Extents{2, 3, huge, 8}},
+                 {"steps", Extents{1, 1, huge, 1}}});
+       }},
+      {"is padded by",
+       [](B& b, TensorId x) {
+         const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+         b.pad(x, {0, 0, 0, huge}, {0, 0, 0, huge});
+       }},
       {"mode is 'cubic'",
        [](B& b, TensorId x) {
          b.node(OpKind::kResize, {x}, {{"size", Extents{4, 4}}, {"mode", std::string("cubic")}});
@@ -265,6 +288,14 @@ TEST(GraphBuilder, NamesAreUniqueAndFollowScopes) {
   EXPECT_TRUE(graph.find("block.mlp.linear_1.weight"));
   EXPECT_TRUE(graph.find("fc_1.bias"));
   EXPECT_FALSE(graph.find("nothing"));
+}
+
+TEST(GraphBuilder, AFailedLayerLeavesNoNameBehind) {
+  GraphBuilder b("names");
+  const TensorId x = b.input("x", {2, 3, 4, 4});
+  EXPECT_THROW(b.conv(x, 4, {9}), InvalidInput);
+  EXPECT_THROW(b.linear(b.scalar(1), 4), InvalidInput);
+  EXPECT_EQ(b[b.relu(x)].name, "relu_1");
 }
 
 TEST(GraphBuilder, GoesOnWithAGraph) {
