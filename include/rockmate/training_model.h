@@ -1,0 +1,89 @@
+// From a forward model to one training iteration. A TrainingModel is the iteration twice over: the
+// graph that the planner reads and, op by op, the kernels that an engine runs; nothing has to be
+// read from names. Kernel k belongs to op k.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rockmate/cost_model.h"
+#include "rockmate/graph.h"
+#include "rockmate/ids.h"
+#include "rockmate/training_graph.h"
+
+namespace rockmate {
+
+enum class OptimizerKind : std::uint8_t { kNone, kSgd, kMomentum, kAdam, kAdamW };
+[[nodiscard]] std::string_view to_string(OptimizerKind optimizer);
+/// Throws InvalidInput that lists the optimizers.
+[[nodiscard]] OptimizerKind parse_optimizer(std::string_view word);
+
+struct TrainingOptions {
+  /// kNone: parameters stay as they are and their gradients are the iteration's results.
+  OptimizerKind optimizer = OptimizerKind::kSgd;
+  double learning_rate = 0.01;
+  double momentum = 0.9;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  CostModel costs = CostModel::analytic("a100");
+};
+
+/// What an op of the training graph computes. Inputs and outputs are positional as the op table
+/// says, duplicates included; an optional output that a schedule skips keeps its place.
+struct Kernel {
+  OpKind kind = OpKind::kAdd;
+  Attributes attributes;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+  std::vector<ValueId> updates;
+  std::optional<NodeId> node;  ///< the node of the model that it runs or differentiates
+};
+
+/// A value that no op makes.
+struct Source {
+  ValueId value;
+  bool is_given = false;  ///< data or targets: comes from outside, new in every iteration
+  Fill fill;              ///< else: how it begins, unless there are `data`
+  std::shared_ptr<const std::vector<double>> data;  ///< row-major; may be null
+};
+
+struct TrainedParameter {
+  ValueId parameter;
+  ValueId gradient;
+  std::vector<ValueId> states;  ///< of the optimizer: momentum; or both moments of Adam
+};
+
+struct WeightedLoss {
+  ValueId value;
+  double weight = 1;
+};
+
+struct TrainingModel {
+  TrainingGraph graph;
+  IdVector<OpId, Kernel> kernels = {};
+  IdVector<ValueId, TensorType> types = {};
+  std::vector<Source> sources = {};
+  std::vector<TrainedParameter> trained = {};  ///< in the order of the model's parameters
+  std::vector<WeightedLoss> losses = {};
+  std::vector<ValueId> outputs = {};  ///< of the model, as far as the iteration makes them
+};
+
+/// Derives the iteration: forward, losses, backward, updates (papers/autodiff.md). Throws
+/// InvalidInput where the model has no loss, a loss is no floating scalar, nothing can be trained,
+/// an op on the way is not differentiable, or a cost is unknown. Linear in the size of the model.
+[[nodiscard]] TrainingModel make_training_model(const Graph& graph,
+                                                const TrainingOptions& options = {});
+[[nodiscard]] TrainingGraph make_training_graph(const Graph& graph,
+                                                const TrainingOptions& options = {});
+
+/// "conv(float32[8, 3, 224, 224], float32[64, 3, 7, 7]; pads=[3, 3, 3, 3], ...)": what determines
+/// the cost of an op; the key of a costs file.
+[[nodiscard]] std::string signature(const TrainingModel& model, OpId op);
+
+}  // namespace rockmate

@@ -1,0 +1,23 @@
+// Reverse-mode differentiation of a model, written onto a tape: forward, losses, backward. The
+// model is not changed. How and why: papers/autodiff.md.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "graph/tape.h"
+#include "rockmate/graph.h"
+
+namespace rockmate {
+
+struct Differentiated {
+  Tape tape;
+  /// The gradients of the model's tensors, as far as they are needed.
+  IdVector<TensorId, std::optional<TensorId>> gradients;
+};
+
+/// Throws InvalidInput where there is no loss, nothing to train, or an op without a gradient on the
+/// way. Linear in the size of the model.
+[[nodiscard]] Differentiated differentiate(const Graph& graph);
+
+}  // namespace rockmate

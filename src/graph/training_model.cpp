@@ -1,0 +1,215 @@
+// A finished tape becomes a training graph with kernels.
+
+#include "rockmate/training_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "graph/autodiff.h"
+#include "graph/op_table.h"
+#include "graph/updates.h"
+
+namespace rockmate {
+namespace {
+
+OpView view_of(const Tape& tape, const Node& node) {
+  OpView view{node.name, node.kind, node.attributes, {}};
+  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
+  return view;
+}
+
+Types output_types(const Tape& tape, const Node& node) {
+  Types types;
+  for (const TensorId t : node.outputs) types.push_back(tape[t].tensor.type);
+  return types;
+}
+
+class ModelWriter {
+ public:
+  ModelWriter(const Graph& graph, const Tape& tape, const TrainingOptions& options)
+      : graph_(graph), tape_(tape), options_(options), last_touch_(last_touches(tape)) {}
+
+  TrainingModel write(const std::vector<Trained>& trained) &&;
+
+ private:
+  void number_values();
+  void add_values(TrainingGraphBuilder& builder) const;
+  [[nodiscard]] OpSpec spec_of(std::size_t s) const;
+  void choose_in_place(std::size_t s, OpSpec& spec) const;
+  [[nodiscard]] Kernel kernel_of(const Step& step) const;
+  void add_sources(TrainingModel& model) const;
+
+  [[nodiscard]] bool is_source(TensorId t) const { return is_made_[t] == 0; }
+  [[nodiscard]] const std::string& name(TensorId t) const { return tape_[t].tensor.name; }
+  [[nodiscard]] std::vector<ValueId> values_of(const std::vector<TensorId>& tensors) const {
+    std::vector<ValueId> values;
+    for (const TensorId t : tensors) values.push_back(*value_[t]);
+    return values;
+  }
+
+  const Graph& graph_;
+  const Tape& tape_;
+  const TrainingOptions& options_;
+  IdVector<TensorId, std::size_t> last_touch_;
+  IdVector<TensorId, std::optional<ValueId>> value_;  // of the tensors that take part
+  IdVector<TensorId, char> is_made_;
+  std::vector<TensorId> order_;  // tensor of each value
+};
+
+// Values in the order of their first appearance.
+void ModelWriter::number_values() {
+  value_ = IdVector<TensorId, std::optional<ValueId>>(tape_.tensors().size());
+  is_made_ = IdVector<TensorId, char>(tape_.tensors().size());
+  const auto number = [&](TensorId t) {
+    if (value_[t]) return;
+    value_[t] = ValueId(order_.size());
+    order_.push_back(t);
+  };
+  for (const Step& step : tape_.steps()) {
+    for (const TensorId t : step.node.inputs) number(t);
+    for (const TensorId t : step.node.outputs) {
+      number(t);
+      is_made_[t] = 1;
+    }
+  }
+}
+
+void ModelWriter::add_values(TrainingGraphBuilder& builder) const {
+  std::vector<TensorId> viewed(tape_.tensors().size());
+  for (const Step& step : tape_.steps()) {
+    if (!definition(step.node.kind).is_view) continue;
+    viewed[step.node.outputs.front().index()] = step.node.inputs.front();
+  }
+  for (const TensorId t : order_) {
+    const TapeTensor& entry = tape_[t];
+    const TensorType& type = entry.tensor.type;
+    ValueSpec spec{.name = entry.tensor.name,
+                   .bytes = type.bytes(),
+                   .kind = entry.kind,
+                   .shape = type.shape,
+                   .dtype = std::string(to_string(type.dtype))};
+    if (entry.storage != t) spec.alias_of = name(viewed[t.index()]);
+    builder.value(std::move(spec));
+  }
+}
+
+// Among the inputs that an output may be written over: one that dies here in program order, else
+// the first that has room.
+void ModelWriter::choose_in_place(std::size_t s, OpSpec& spec) const {
+  const Node& node = tape_.steps()[s].node;
+  const OpDefinition& entry = definition(node.kind);
+  std::vector<MayOverwrite> candidates;
+  if (node.attributes.flag("adds")) candidates.push_back({0, node.inputs.size() - 1});
+  candidates.insert(candidates.end(), entry.in_place.begin(), entry.in_place.end());
+  for (std::size_t output = 0; output < node.outputs.size(); ++output) {
+    std::optional<TensorId> chosen;
+    bool chosen_dies = false;
+    for (const MayOverwrite& candidate : candidates) {
+      if (candidate.output != output || candidate.input >= node.inputs.size()) continue;
+      const TensorId input = node.inputs[candidate.input];
+      const TensorId storage = tape_[input].storage;
+      const Bytes bytes = tape_[node.outputs[output]].tensor.type.bytes();
+      if (is_source(storage) || tape_[input].tensor.type.bytes() != bytes) continue;
+      const bool dies = last_touch_[storage] == s;
+      if (chosen && (chosen_dies || !dies)) continue;
+      chosen = input;
+      chosen_dies = dies;
+    }
+    if (chosen) spec.in_place.emplace_back(name(node.outputs[output]), name(*chosen));
+  }
+}
+
+OpSpec ModelWriter::spec_of(std::size_t s) const {
+  const Step& step = tape_.steps()[s];
+  const Node& node = step.node;
+  const OpDefinition& entry = definition(node.kind);
+  OpSpec spec{.name = node.name, .phase = step.phase};
+  for (const TensorId t : node.inputs) spec.inputs.push_back(name(t));
+  for (const TensorId t : node.outputs) spec.outputs.push_back(name(t));
+  for (const std::size_t i : entry.optional) spec.optional.push_back(name(node.outputs[i]));
+  for (const std::size_t i : entry.updates) spec.updates.push_back(name(node.inputs[i]));
+  choose_in_place(s, spec);
+  if (entry.is_view) {
+    spec.seconds = Seconds(0);
+    return spec;
+  }
+  const OpView view = view_of(tape_, node);
+  const Work work = work_of(view, output_types(tape_, node));
+  OpCost cost = options_.costs.cost(node.name, signature_of(view), work);
+  spec.seconds = cost.seconds;
+  spec.workspace = cost.workspace;
+  spec.implementations = std::move(cost.implementations);
+  return spec;
+}
+
+Kernel ModelWriter::kernel_of(const Step& step) const {
+  const Node& node = step.node;
+  Kernel kernel{.kind = node.kind,
+                .attributes = node.attributes,
+                .inputs = values_of(node.inputs),
+                .outputs = values_of(node.outputs),
+                .updates = {},
+                .node = step.origin};
+  for (const std::size_t i : definition(node.kind).updates) {
+    kernel.updates.push_back(kernel.inputs[i]);
+  }
+  return kernel;
+}
+
+void ModelWriter::add_sources(TrainingModel& model) const {
+  for (const TensorId t : order_) {
+    if (!is_source(t)) continue;
+    const Tensor& tensor = tape_[t].tensor;
+    model.sources.push_back(
+        {*value_[t], tensor.kind == TensorKind::kInput, tensor.fill, tensor.data});
+  }
+}
+
+TrainingModel ModelWriter::write(const std::vector<Trained>& trained) && {
+  number_values();
+  TrainingGraphBuilder builder(graph_.name());
+  add_values(builder);
+  for (std::size_t s = 0; s < tape_.steps().size(); ++s) builder.op(spec_of(s));
+  for (const Loss& loss : graph_.losses()) builder.result(name(loss.tensor));
+  if (options_.optimizer == OptimizerKind::kNone) {
+    for (const Trained& entry : trained) builder.result(name(entry.gradient));
+  }
+  TrainingModel model{.graph = std::move(builder).build()};
+  for (const Step& step : tape_.steps()) model.kernels.push_back(kernel_of(step));
+  for (const TensorId t : order_) model.types.push_back(tape_[t].tensor.type);
+  add_sources(model);
+  for (const Trained& entry : trained) {
+    model.trained.push_back(
+        {*value_[entry.parameter], *value_[entry.gradient], values_of(entry.states)});
+  }
+  for (const Loss& loss : graph_.losses()) {
+    model.losses.push_back({*value_[loss.tensor], loss.weight});
+  }
+  for (const TensorId t : graph_.outputs()) {
+    if (value_[t]) model.outputs.push_back(*value_[t]);
+  }
+  return model;
+}
+
+}  // namespace
+
+TrainingModel make_training_model(const Graph& graph, const TrainingOptions& options) {
+  Differentiated result = differentiate(graph);
+  std::vector<Trained> trained = trained_parameters(graph, result);
+  add_updates(result.tape, trained, options);
+  return ModelWriter(graph, result.tape, options).write(trained);
+}
+
+TrainingGraph make_training_graph(const Graph& graph, const TrainingOptions& options) {
+  return make_training_model(graph, options).graph;
+}
+
+std::string signature(const TrainingModel& model, OpId op) {
+  const Kernel& kernel = model.kernels[op];
+  OpView view{model.graph[op].name, kernel.kind, kernel.attributes, {}};
+  for (const ValueId v : kernel.inputs) view.inputs.push_back(&model.types[v]);
+  return signature_of(view);
+}
+
+}  // namespace rockmate
