@@ -16,10 +16,9 @@ struct PlannerName {
   Planner planner;
   std::string_view word;
 };
-constexpr std::array kPlanners = {PlannerName{Planner::kPortfolio, "portfolio"},
-                                  PlannerName{Planner::kRotor, "rotor"},
-                                  PlannerName{Planner::kSqrt, "sqrt"},
-                                  PlannerName{Planner::kPlain, "plain"}};
+constexpr std::array kPlanners = {
+    PlannerName{Planner::kPortfolio, "portfolio"}, PlannerName{Planner::kRotor, "rotor"},
+    PlannerName{Planner::kSqrt, "sqrt"}, PlannerName{Planner::kPlain, "plain"}};
 
 constexpr std::size_t kDefaultPoints = 20;
 

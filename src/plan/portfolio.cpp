@@ -43,8 +43,8 @@ Seconds Portfolio::fastest() const {
     const auto by_seconds = [](const Implementation& x, const Implementation& y) {
       return x.seconds < y.seconds;
     };
-    sum += std::min_element(op.implementations.begin(), op.implementations.end(), by_seconds)
-               ->seconds;
+    sum +=
+        std::min_element(op.implementations.begin(), op.implementations.end(), by_seconds)->seconds;
   }
   return sum;
 }
@@ -206,7 +206,8 @@ NoPlan Portfolio::explain_no_plan(Bytes budget) {
   no_plan.budget = budget;
   no_plan.lower_bound = floor_.bytes;
   no_plan.smallest_feasible = smallest_on_shelves();
-  if (leanest_search_ && (!no_plan.smallest_feasible || *leanest_search_ < *no_plan.smallest_feasible)) {
+  if (leanest_search_ &&
+      (!no_plan.smallest_feasible || *leanest_search_ < *no_plan.smallest_feasible)) {
     no_plan.smallest_feasible = leanest_search_;
   }
   if (floor_.op) no_plan.forced_op = graph_[*floor_.op].name;

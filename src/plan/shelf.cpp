@@ -60,8 +60,7 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
                        [](Bytes bytes, const Draft& draft) { return bytes < draft.peak; });
   const auto within = static_cast<std::size_t>(beyond - drafts_.begin());
   for (std::size_t i = std::min(within + kBeyond, drafts_.size()); i-- > 0;) {
-    const Runs runs =
-        with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, budget);
+    const Runs runs = with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, budget);
     if (auto plan = finish(graph, runs, TakeOver::kWhereEqual, budget, options)) {
       plan->planner = planner_;
       return plan;
@@ -70,8 +69,7 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
   return std::nullopt;
 }
 
-std::optional<Bytes> Shelf::smallest(const TrainingGraph& graph,
-                                     const PlanOptions& options) const {
+std::optional<Bytes> Shelf::smallest(const TrainingGraph& graph, const PlanOptions& options) const {
   std::optional<Bytes> least;
   for (std::size_t i = 0; i < std::min(kLeanest, drafts_.size()); ++i) {
     const Runs runs = with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, Bytes());
