@@ -1,4 +1,8 @@
 # What the library needs. A missing package is named with the Debian package that brings it.
+#
+# An optional part has an option ROCKMATE_WITH_<PART>: ON when its package is found, OFF otherwise;
+# asking for a part that is missing is an error. Sources see the part as the macro
+# ROCKMATE_WITH_<PART>.
 
 function(rockmate_find name debian_package)
   find_package(${name} ${ARGN} QUIET)
@@ -7,17 +11,40 @@ function(rockmate_find name debian_package)
   endif()
 endfunction()
 
+# rockmate_optional(<PART> <found> <target> <Debian package> <what is lost without it>)
+# `found`: whether find_package, or whatever the caller tried, brought `target`.
+function(rockmate_optional part found target debian_package loss)
+  option(ROCKMATE_WITH_${part} "Use ${part}" ${found})
+  if(NOT ROCKMATE_WITH_${part})
+    message(STATUS "rockmate without ${part} (Debian package ${debian_package}): ${loss}")
+    return()
+  endif()
+  if(NOT found)
+    message(FATAL_ERROR "ROCKMATE_WITH_${part} is ON, but ${part} was not found: "
+                        "apt-get install ${debian_package}")
+  endif()
+  set_property(GLOBAL APPEND PROPERTY ROCKMATE_PARTS ${part})
+  set_property(GLOBAL APPEND PROPERTY ROCKMATE_PART_TARGETS ${target})
+endfunction()
+
 rockmate_find(fmt libfmt-dev)
 rockmate_find(nlohmann_json nlohmann-json3-dev)
 rockmate_find(Boost libboost-graph-dev 1.74)
-find_package(OpenMP COMPONENTS CXX QUIET)
-if(NOT OpenMP_CXX_FOUND)
-  message(STATUS "OpenMP is missing (it comes with g++; for clang: libomp-dev): one thread only")
+if(ROCKMATE_BUILD_COMMAND)
+  rockmate_find(CLI11 libcli11-dev)
 endif()
 
+find_package(OpenMP COMPONENTS CXX QUIET)
+rockmate_optional(OPENMP "${OpenMP_CXX_FOUND}" OpenMP::OpenMP_CXX libgomp1 "one thread only")
+
+# Header-only packages are used by our sources alone: users of the installed library need none.
 function(rockmate_link_dependencies target)
-  target_link_libraries(${target} PRIVATE fmt::fmt nlohmann_json::nlohmann_json Boost::headers)
-  if(OpenMP_CXX_FOUND)
-    target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
-  endif()
+  target_link_libraries(${target} PRIVATE fmt::fmt
+    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:Boost::headers>)
+  get_property(parts GLOBAL PROPERTY ROCKMATE_PARTS)
+  get_property(part_targets GLOBAL PROPERTY ROCKMATE_PART_TARGETS)
+  target_link_libraries(${target} PRIVATE ${part_targets})
+  foreach(part IN LISTS parts)
+    target_compile_definitions(${target} PRIVATE ROCKMATE_WITH_${part})
+  endforeach()
 endfunction()

@@ -77,6 +77,9 @@ struct MemoryTrace {
 /// skipped, every value freed right after its last use.
 [[nodiscard]] Schedule plain_schedule(const TrainingGraph& graph);
 
+/// seconds / plain_seconds - 1: a time, never bytes; 0 on a graph whose ops take no time.
+[[nodiscard]] double overhead(const TrainingGraph& graph, Seconds seconds);
+
 /// Where one storage lifetime or one workspace lies in the arena.
 struct LayoutRow {
   bool is_workspace = false;
@@ -102,7 +105,7 @@ struct Plan {
   Bytes peak;
   Bytes static_bytes;
   Seconds seconds;
-  double overhead = 0;  ///< seconds / plain_seconds - 1
+  double overhead = 0;  ///< that of `seconds`
   Seconds lower_bound;  ///< no plan within the budget takes less
   bool proven_optimal = false;
   std::string planner;
@@ -133,7 +136,9 @@ struct PlanDocument {
 };
 
 /// Reads `rockmate.plan/1`. Throws InvalidInput where the file is unreadable or not of the format;
-/// a well-formed file that names things the graph does not have is a Violation.
+/// a well-formed file that names things the graph does not have is a Violation. Layout rows of
+/// zero-byte values are dropped. What it ignored on the way (unknown keys, the name of another
+/// graph) is appended to `warnings`, if there is such a list.
 [[nodiscard]] Expected<PlanDocument, Violation> read_plan(
     const std::filesystem::path& file, const TrainingGraph& graph,
     std::vector<std::string>* warnings = nullptr);

@@ -50,7 +50,7 @@ struct Implementation {
 /// A value as a user describes it; references are by name.
 struct ValueSpec {
   std::string name;
-  Bytes bytes;
+  Bytes bytes = {};  ///< of its storage; meaningless for a view
   ValueKind kind = ValueKind::kActivation;
   std::optional<std::string> alias_of = std::nullopt;  ///< a view: no bytes of its own
   std::vector<std::int64_t> shape = {};                ///< for people and engines; may be empty
@@ -158,6 +158,7 @@ class TrainingGraph {
 class TrainingGraphBuilder {
  public:
   explicit TrainingGraphBuilder(std::string name) : name_(std::move(name)) {}
+  TrainingGraphBuilder& name(std::string name);
   TrainingGraphBuilder& value(ValueSpec spec);
   TrainingGraphBuilder& op(OpSpec spec);
   /// Marks a value as one that must be resident at the end.

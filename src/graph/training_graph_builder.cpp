@@ -8,21 +8,23 @@
 #include <cmath>
 #include <set>
 
-#include "base/check.h"
+#include "base/shown.h"
 #include "rockmate/error.h"
 #include "rockmate/training_graph.h"
 
 namespace rockmate {
 namespace {
 
-template <class... Args>
-[[noreturn]] void reject(fmt::format_string<Args...> format, Args&&... args) {
-  throw InvalidInput(fmt::format(format, std::forward<Args>(args)...));
+// Names come from outside: in a message they are one line and not too long.
+std::string name_of(const std::string& name) { return shown(name); }
+template <class T>
+const T& name_of(const T& other) {
+  return other;
 }
 
-template <class T>
-bool contains(const std::vector<T>& items, const T& item) {
-  return std::find(items.begin(), items.end(), item) != items.end();
+template <class... Args>
+[[noreturn]] void reject(fmt::format_string<Args...> format, const Args&... args) {
+  throw InvalidInput(fmt::format(fmt::runtime(fmt::string_view(format)), name_of(args)...));
 }
 
 // The message for a value that is read too early: a cycle if there is one, else a wrong order.
@@ -41,18 +43,23 @@ std::string explain_order(const std::vector<Op>& ops, const IdVector<ValueId, Va
   }
   std::vector<std::size_t> component(ops.size());
   boost::strong_components(dependencies, component.data());
-  const std::string late =
-      fmt::format("op '{}' reads '{}' before it is made", ops[reader].name, values[value].name);
+  const std::string late = fmt::format("op '{}' reads '{}' before it is made",
+                                       shown(ops[reader].name), shown(values[value].name));
   for (std::size_t o = 0; o < ops.size(); ++o) {
     if (o != reader && component[o] == component[reader]) {
       return fmt::format("{}: the graph has a cycle through '{}' and '{}'; an iteration is a DAG",
-                         late, ops[reader].name, ops[o].name);
+                         late, shown(ops[reader].name), shown(ops[o].name));
     }
   }
   return fmt::format("{}: 'ops' must stand in an order in which they can run", late);
 }
 
 }  // namespace
+
+TrainingGraphBuilder& TrainingGraphBuilder::name(std::string name) {
+  name_ = std::move(name);
+  return *this;
+}
 
 TrainingGraphBuilder& TrainingGraphBuilder::value(ValueSpec spec) {
   values_.push_back(std::move(spec));
@@ -84,7 +91,7 @@ class Resolver {
 
   void add_values(std::vector<ValueSpec>& specs);
   void resolve_views(const std::vector<ValueSpec>& specs);
-  void add_op(OpSpec& spec);
+  void add_op(OpSpec spec);
   void link_producers();
   void find_needs();
   void check_order() const;
@@ -95,8 +102,9 @@ class Resolver {
   [[nodiscard]] ValueId resolve(const OpSpec& op, const char* field, const std::string& name) const;
   [[nodiscard]] std::vector<ValueId> resolve_all(const OpSpec& op, const char* field,
                                                  const std::vector<std::string>& names) const;
+  void check_optional(const Op& op) const;
   void resolve_in_place(const OpSpec& spec, Op& op) const;
-  static void check_cost(const std::string& where, const Implementation& implementation);
+  static void add_implementations(OpSpec& spec, Op& op);
 };
 
 void Resolver::add_values(std::vector<ValueSpec>& specs) {
@@ -108,6 +116,11 @@ void Resolver::add_values(std::vector<ValueSpec>& specs) {
     if (spec.bytes < Bytes()) {
       reject("value '{}': bytes is {}, expected a whole number >= 0", spec.name,
              spec.bytes.count());
+    }
+    for (const std::int64_t extent : spec.shape) {
+      if (extent < 0) {
+        reject("value '{}': shape has {}, expected whole numbers >= 0", spec.name, extent);
+      }
     }
     Value value;
     value.name = std::move(spec.name);
@@ -159,42 +172,86 @@ ValueId Resolver::resolve(const OpSpec& op, const char* field, const std::string
 std::vector<ValueId> Resolver::resolve_all(const OpSpec& op, const char* field,
                                            const std::vector<std::string>& names) const {
   std::vector<ValueId> ids;
+  ids.reserve(names.size());
   std::set<ValueId> seen;
   for (const std::string& name : names) {
     const ValueId id = resolve(op, field, name);
-    if (seen.insert(id).second) ids.push_back(id);
+    if (names.size() == 1 || seen.insert(id).second) ids.push_back(id);
   }
   return ids;
 }
 
-void Resolver::check_cost(const std::string& where, const Implementation& implementation) {
+// The default has no name.
+void check_cost(const std::string& op, const Implementation& implementation) {
+  const auto fail = [&](const std::string& reason) {
+    const std::string which = implementation.name.empty() ? ""
+                                                          : fmt::format("implementation '{}': ",
+                                                                        shown(implementation.name));
+    throw InvalidInput(fmt::format("op '{}': {}{}", shown(op), which, reason));
+  };
   const double s = implementation.seconds.count();
   if (!std::isfinite(s) || s < 0) {
-    reject("{}: seconds is {}, expected a finite number >= 0 (an unknown cost is an error)", where,
-           s);
+    fail(fmt::format("seconds is {}, expected a finite number >= 0 (an unknown cost is an error)",
+                     s));
   }
   if (implementation.workspace < Bytes()) {
-    reject("{}: workspace is {}, expected a whole number >= 0", where,
-           implementation.workspace.count());
+    fail(fmt::format("workspace is {}, expected a whole number >= 0",
+                     implementation.workspace.count()));
   }
 }
 
 void Resolver::resolve_in_place(const OpSpec& spec, Op& op) const {
+  if (spec.in_place.empty()) return;
+  const std::set<ValueId> outputs(op.outputs.begin(), op.outputs.end());
+  const std::set<ValueId> inputs(op.inputs.begin(), op.inputs.end());
+  std::set<ValueId> taking;
   for (const auto& [y, x] : spec.in_place) {
     const ValueId output = resolve(spec, "in_place", y);
     const ValueId input = resolve(spec, "in_place", x);
-    if (!contains(op.outputs, output) || !contains(op.inputs, input)) {
+    if (!outputs.contains(output) || !inputs.contains(input)) {
       reject("op '{}': in_place '{}': '{}' must name one of its outputs and one of its inputs",
              op.name, y, x);
     }
     if (values[output].viewed) {
       reject("op '{}': in_place '{}' is a view, which has no storage of its own", op.name, y);
     }
+    if (!taking.insert(output).second) {
+      reject("op '{}': in_place names the output '{}' twice", op.name, y);
+    }
     op.in_place.push_back({output, input});
   }
 }
 
-void Resolver::add_op(OpSpec& spec) {
+void Resolver::add_implementations(OpSpec& spec, Op& op) {
+  op.implementations.push_back({"", spec.seconds, spec.workspace, ""});
+  check_cost(op.name, op.implementations.front());
+  std::set<std::string> names = {""};
+  for (Implementation& implementation : spec.implementations) {
+    if (!names.insert(implementation.name).second) {
+      reject("op '{}': implementation '{}': expected a name that is not empty and stands once",
+             op.name, implementation.name);
+    }
+    check_cost(op.name, implementation);
+    op.implementations.push_back(std::move(implementation));
+  }
+  if (op.implementations.size() > std::numeric_limits<std::uint16_t>::max()) {
+    reject("op '{}' has {} implementations, expected fewer than 65536", op.name,
+           op.implementations.size());
+  }
+}
+
+void Resolver::check_optional(const Op& op) const {
+  if (op.optional.empty()) return;
+  const std::set<ValueId> outputs(op.outputs.begin(), op.outputs.end());
+  for (const ValueId v : op.optional) {
+    if (!outputs.contains(v)) {
+      reject("op '{}': optional names '{}', which is not one of its outputs", op.name,
+             values[v].name);
+    }
+  }
+}
+
+void Resolver::add_op(OpSpec spec) {
   const OpId id(ops.size());
   if (!op_by_name.emplace(spec.name, id).second) {
     reject("op '{}' is declared twice; names of ops are unique", spec.name);
@@ -210,30 +267,12 @@ void Resolver::add_op(OpSpec& spec) {
   if (op.outputs.size() != spec.outputs.size()) {
     reject("op '{}': outputs names a value twice", op.name);
   }
-  for (const ValueId v : op.optional) {
-    if (!contains(op.outputs, v)) {
-      reject("op '{}': optional names '{}', which is not one of its outputs", op.name,
-             values[v].name);
-    }
+  if (op.accumulates.size() != spec.accumulates.size()) {
+    reject("op '{}': accumulates names a value twice; a run adds into it once", op.name);
   }
+  check_optional(op);
   resolve_in_place(spec, op);
-
-  op.implementations.push_back({"", spec.seconds, spec.workspace, ""});
-  check_cost(fmt::format("op '{}'", op.name), op.implementations.front());
-  std::set<std::string> names = {""};
-  for (Implementation& implementation : spec.implementations) {
-    const std::string where =
-        fmt::format("op '{}': implementation '{}'", op.name, implementation.name);
-    if (!names.insert(implementation.name).second) {
-      reject("{}: expected a name that is not empty and stands once", where);
-    }
-    check_cost(where, implementation);
-    op.implementations.push_back(std::move(implementation));
-  }
-  if (op.implementations.size() > std::numeric_limits<std::uint16_t>::max()) {
-    reject("op '{}' has {} implementations, expected fewer than 65536", op.name,
-           op.implementations.size());
-  }
+  add_implementations(spec, op);
 
   if (!op.accumulates.empty() && spec.recomputable.value_or(false)) {
     reject("op '{}' accumulates, so it runs once: it cannot be recomputable", op.name);
@@ -287,18 +326,23 @@ void Resolver::link_producers() {
 void Resolver::find_needs() {
   for (Op& op : ops) {
     op.needs = op.inputs;
-    for (std::size_t k = 0; k < op.outputs.size(); ++k) {
-      const Value& view = values[op.outputs[k]];
-      if (!view.viewed || values[view.storage].is_source) continue;
-      const auto view_at = op.outputs.begin() + static_cast<std::ptrdiff_t>(k);
-      if (std::find(op.outputs.begin(), view_at, view.storage) != view_at) continue;
-      const auto on_storage = [&](ValueId v) { return values[v].storage == view.storage; };
-      if (std::any_of(op.needs.begin(), op.needs.end(), on_storage)) continue;
-      if (contains(op.outputs, view.storage)) {
-        reject("op '{}': its output '{}' is a view of '{}', which must stand before it in outputs",
-               op.name, view.name, values[view.storage].name);
+    const auto is_view = [&](ValueId v) { return values[v].viewed.has_value(); };
+    if (std::none_of(op.outputs.begin(), op.outputs.end(), is_view)) continue;
+    std::set<ValueId> outputs(op.outputs.begin(), op.outputs.end());  // those still to be made
+    std::set<ValueId> storages;                                       // those under what is there
+    for (const ValueId v : op.inputs) storages.insert(values[v].storage);
+    for (const ValueId v : op.outputs) {
+      outputs.erase(v);
+      const ValueId storage = values[v].storage;
+      if (!values[storage].is_source && !storages.contains(storage) && storage != v) {
+        if (outputs.contains(storage)) {
+          reject(
+              "op '{}': its output '{}' is a view of '{}', which must stand before it in outputs",
+              op.name, values[v].name, values[storage].name);
+        }
+        op.needs.push_back(storage);
       }
-      op.needs.push_back(view.storage);
+      storages.insert(storage);
     }
   }
 }
@@ -351,9 +395,12 @@ void Resolver::check_sums() {
 
 TrainingGraph TrainingGraphBuilder::build() && {
   Resolver resolver;
+  resolver.value_by_name.reserve(values_.size());
+  resolver.op_by_name.reserve(ops_.size());
+  resolver.ops.reserve(ops_.size());
   resolver.add_values(values_);
   resolver.resolve_views(values_);
-  for (OpSpec& spec : ops_) resolver.add_op(spec);
+  for (OpSpec& spec : ops_) resolver.add_op(std::move(spec));
   resolver.link_producers();
   resolver.find_needs();
   resolver.check_order();
@@ -365,8 +412,9 @@ TrainingGraph TrainingGraphBuilder::build() && {
   for (const std::string& name : results_) {
     const auto it = resolver.value_by_name.find(name);
     if (it == resolver.value_by_name.end()) reject("results names the unknown value '{}'", name);
-    if (!contains(graph.results_, it->second)) graph.results_.push_back(it->second);
-    resolver.values[it->second].is_result = true;
+    bool& is_result = resolver.values[it->second].is_result;
+    if (!is_result) graph.results_.push_back(it->second);
+    is_result = true;
   }
   graph.values_ = std::move(resolver.values);
   for (Op& op : resolver.ops) graph.ops_.push_back(std::move(op));

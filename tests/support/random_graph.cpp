@@ -33,7 +33,7 @@ class Maker {
   bool chance(int percent) { return upto(99) < percent; }
   Bytes size() { return Bytes(chance(5) ? 0 : 1 + upto(20)); }
   Bytes workspace() { return Bytes(chance(30) ? upto(12) : 0); }
-  Seconds seconds() { return Seconds(1 + upto(9)); }
+  Seconds seconds() { return Seconds(options_.free_of_cost ? 0 : 1 + upto(9)); }
 
   void source(const std::string& name, ValueKind kind) {
     builder_.value({.name = name, .bytes = size(), .kind = kind});
@@ -75,6 +75,12 @@ class Maker {
       op.implementations.push_back({"other", seconds(), workspace(), chance(30) ? "b" : ""});
     }
     if (options_.run_once && chance(8)) op.recomputable = false;
+    if (options_.statistics && chance(15)) {
+      const std::string statistics = fmt::format("s{}", k);
+      source(statistics, ValueKind::kStatistics);
+      op.inputs.push_back(statistics);
+      op.updates = {statistics};
+    }
     builder_.value(std::move(y)).op(std::move(op));
     made_.push_back(layer.output);
     forward_.push_back(std::move(layer));
@@ -121,6 +127,9 @@ class Maker {
       builder_.value({.name = dw, .bytes = size(), .kind = ValueKind::kParameterGradient});
       op.outputs.push_back(dw);
       op.inputs.push_back(layer.parameter);
+    }
+    if (options_.in_place && !op.outputs.empty() && chance(30)) {
+      op.in_place = {{op.outputs.front(), "d." + layer.output}};
     }
     builder_.op(std::move(op));
     if (layer.parameter.empty()) return;

@@ -17,6 +17,8 @@ struct RandomGraphOptions {
   bool implementations = true;
   bool run_once = true;  ///< some forward ops are not recomputable
   bool results = true;
+  bool statistics = false;    ///< some forward ops update running statistics, so they run once
+  bool free_of_cost = false;  ///< no op takes any time
 };
 
 /// A forward DAG with skip connections, a loss, its backward ops in reverse order, updates.

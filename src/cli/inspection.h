@@ -1,0 +1,38 @@
+// What `inspect` finds out about a training graph: its ops, its values, the plain iteration's peak.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/memory_tables.h"
+#include "rockmate/schedule.h"
+
+namespace rockmate::cli {
+
+struct OpTotals {
+  std::size_t count = 0;
+  std::size_t recomputable = 0;
+  Seconds seconds;
+};
+
+struct ValueTotals {
+  std::size_t count = 0;
+  Bytes bytes;  ///< views have none
+};
+
+struct Inspection {
+  const TrainingGraph& graph;
+  std::map<Phase, OpTotals> ops;
+  std::map<ValueKind, ValueTotals> values;
+  Bytes plain_peak;
+  PeakMoment plain;  ///< the plain iteration at its peak
+};
+
+/// Linear in the size of the graph. The graph must outlive the answer.
+[[nodiscard]] Inspection inspect(const TrainingGraph& graph);
+
+[[nodiscard]] std::string report(const Inspection& inspection);
+[[nodiscard]] nlohmann::ordered_json to_json(const Inspection& inspection);
+
+}  // namespace rockmate::cli

@@ -1,0 +1,66 @@
+#include "cli/planning_flags.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "cli/interrupt.h"
+#include "cli/progress_line.h"
+
+namespace rockmate::cli {
+namespace {
+
+constexpr std::uint64_t kMostThreads = 4096;
+
+}  // namespace
+
+CLI::Validator whole_number(std::uint64_t largest) {
+  const auto complaint = [largest](const std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_whole = error == std::errc() && end == text.data() + text.size();
+    if (is_whole && number <= largest) return {};
+    return fmt::format("found '{}', expected a whole number from 0 to {}", text, largest);
+  };
+  return {complaint, ""};
+}
+
+void PlanningFlags::add_to(CLI::App& verb) {
+  verb.add_option("--planner", planner, "portfolio (the best we know), rotor, sqrt or plain")
+      ->capture_default_str();
+  verb.add_option("--time-limit", time_limit, "seconds to search at most")->type_name("S");
+  verb.add_option("--work-limit", work_limit, "steps to search at most: same plan on any machine")
+      ->type_name("N")
+      ->check(whole_number());
+  verb.add_option("--threads", threads, "0: all cores; never changes the plan")
+      ->type_name("N")
+      ->check(whole_number(kMostThreads));
+  verb.add_option("--seed", seed, "of the search's random numbers")
+      ->type_name("N")
+      ->check(whole_number());
+  verb.add_flag("--no-layout", no_layout, "count live bytes only, assign no addresses");
+}
+
+void run_search(const PlanningFlags& flags, const std::function<void(const PlanOptions&)>& search) {
+  PlanOptions options;
+  options.planner = parse_planner(flags.planner);
+  options.layout = !flags.no_layout;
+  options.threads = flags.threads;
+  options.seed = flags.seed;
+  options.work_limit = flags.work_limit;
+  if (flags.time_limit) {
+    if (!std::isfinite(*flags.time_limit) || *flags.time_limit < 0) {
+      throw InvalidInput(
+          fmt::format("--time-limit: found {}, expected seconds, 0 or more", *flags.time_limit));
+    }
+    options.time_limit = Seconds(*flags.time_limit);
+  }
+  StopOnInterrupt interrupt;
+  ProgressLine line;
+  options.stop = interrupt.token();
+  options.progress = [&line](const Progress& progress) { line.show(progress); };
+  search(options);
+}
+
+}  // namespace rockmate::cli

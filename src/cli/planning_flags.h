@@ -1,0 +1,34 @@
+// The options that `plan` and `curve` share, and the search that both run under Ctrl-C.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "rockmate/plan.h"
+
+namespace rockmate::cli {
+
+/// A check for options: digits only and not too large, where the parser would wrap around.
+[[nodiscard]] CLI::Validator whole_number(
+    std::uint64_t largest = std::numeric_limits<std::uint64_t>::max());
+
+struct PlanningFlags {
+  std::string planner = "portfolio";
+  std::optional<double> time_limit;
+  std::optional<std::uint64_t> work_limit;
+  int threads = 0;
+  std::uint64_t seed = 0;
+  bool no_layout = false;
+
+  void add_to(CLI::App& verb);
+};
+
+/// Calls `search` with the options that the flags stand for: it shows progress on a terminal and
+/// stops at Ctrl-C. Throws InvalidInput for an unknown planner or a limit that is none.
+void run_search(const PlanningFlags& flags, const std::function<void(const PlanOptions&)>& search);
+
+}  // namespace rockmate::cli

@@ -1,0 +1,68 @@
+#include "cli/interrupt.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+
+#include "cli/planning_flags.h"
+
+namespace rockmate::cli {
+namespace {
+
+// Signals reach another thread: soon, but not at once.
+bool becomes_true(const std::stop_token& token) {
+  for (int i = 0; i < 10'000 && !token.stop_requested(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return token.stop_requested();
+}
+
+TEST(Interrupt, TheFirstAsksTheSearchToStop) {
+  StopOnInterrupt interrupt;
+  EXPECT_FALSE(interrupt.token().stop_requested());
+  kill(getpid(), SIGINT);
+  EXPECT_TRUE(becomes_true(interrupt.token()));
+}
+
+TEST(Interrupt, ReachesThePlanner) {
+  bool stopped = false;
+  run_search({}, [&](const PlanOptions& options) {
+    kill(getpid(), SIGINT);
+    stopped = becomes_true(options.stop);
+  });
+  EXPECT_TRUE(stopped);
+}
+
+TEST(InterruptDeathTest, TheSecondEndsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        StopOnInterrupt interrupt;
+        kill(getpid(), SIGINT);
+        if (becomes_true(interrupt.token())) {
+          for (;;) {  // the thread may still be on its way to the second wait
+            kill(getpid(), SIGINT);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          }
+        }
+      },
+      ::testing::KilledBySignal(SIGINT), "best plan so far");
+}
+
+TEST(InterruptDeathTest, AfterwardsItIsAnOrdinarySignal) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        { const StopOnInterrupt interrupt; }
+        { const StopOnInterrupt another; }
+        kill(getpid(), SIGINT);
+        pause();
+      },
+      ::testing::KilledBySignal(SIGINT), "");
+}
+
+}  // namespace
+}  // namespace rockmate::cli

@@ -1,0 +1,28 @@
+// Every schedule of a tiny graph, weighed: the exact trade of peak bytes against seconds, as an
+// oracle for bounds and planners. It reads the rules of docs/formats.md by itself; what it finds is
+// to be replayed with `simulate`.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "rockmate/schedule.h"
+
+namespace rockmate::testing {
+
+struct ParetoPoint {
+  Bytes peak;
+  Seconds seconds;
+  Schedule schedule;
+};
+
+/// All points that no valid schedule beats in both figures, by rising peak (so by falling seconds):
+/// the first has the least peak there is; the least seconds within a budget are those of the last
+/// point whose peak fits. Reordering, recomputation, in-place, implementations (of any numeric
+/// class), skips, views, sums and updates are all tried. Nothing if more than `max_labels` partial
+/// schedules turn up. Up to about 8 ops and 12 values that are no sources; at most 64 of either.
+[[nodiscard]] std::optional<std::vector<ParetoPoint>> exhaustive_front(
+    const TrainingGraph& graph, std::size_t max_labels = 300'000);
+
+}  // namespace rockmate::testing
