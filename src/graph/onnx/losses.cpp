@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unordered_set>
+
 #include "rockmate/error.h"
 
 namespace rockmate::from_onnx {
@@ -52,7 +54,9 @@ TensorId loss_of(GraphBuilder& builder, TensorId output, OnnxLoss wanted) {
 void add_losses(GraphBuilder& builder, const std::vector<TensorId>& outputs,
                 const OnnxOptions& options) {
   bool is_first = true;
+  std::unordered_set<std::size_t> seen;  // one tensor may be an output under several names
   for (const TensorId output : outputs) {
+    if (!seen.insert(output.index()).second) continue;
     builder.output(output);
     const Tensor& tensor = builder[output];
     if (options.loss == OnnxLoss::kNone || !tensor.producer || !is_floating(tensor.type.dtype)) {

@@ -13,11 +13,18 @@ namespace {
 // Parameters of at most so many elements keep them for ops that want to know them.
 constexpr std::int64_t kFewElements = 64;
 
+bool holds_whole_numbers(const onnx::ValueInfoProto& input) {
+  const std::int32_t type = input.type().tensor_type().elem_type();
+  using Proto = onnx::TensorProto;
+  return type != Proto::FLOAT && type != Proto::DOUBLE && type != Proto::FLOAT16 &&
+         type != Proto::BFLOAT16 && type != Proto::UNDEFINED;
+}
+
 bool is_data(const Model& model, const OnnxOptions& options, const onnx::ValueInfoProto& input) {
   const auto& named = options.data_inputs;
   if (!named.empty()) return std::find(named.begin(), named.end(), input.name()) != named.end();
   if (model.initializers.contains(input.name())) return false;
-  if (!is_floating(dtype_of(input.type().tensor_type().elem_type()))) return true;
+  if (holds_whole_numbers(input)) return true;
   for (const auto& other : model.graph().input()) {
     if (!model.initializers.contains(other.name())) return &other == &input;
   }
@@ -65,10 +72,8 @@ std::int64_t extent_of(const Dimension& dimension, bool is_batch, const Dimensio
 
 TensorType input_type(const Model& model, const OnnxOptions& options,
                       const onnx::ValueInfoProto& input, bool data) {
-  const std::string name = shown_name(input.name());
   if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape()) {
-    throw InvalidInput(
-        fmt::format("input '{}' has no shape, expected a tensor of known extents", name));
+    throw InvalidInput("no shape, expected a tensor of known extents");
   }
   const auto& shape = input.type().tensor_type().shape();
   const Dimension* batch = batch_dimension(model, options);
@@ -79,7 +84,7 @@ TensorType input_type(const Model& model, const OnnxOptions& options,
                           (batch == nullptr || !is_fixed(shape.dim(a)) || !is_fixed(*batch) ||
                            shape.dim(a).dim_value() == batch->dim_value());
     type.shape.push_back(extent_of(shape.dim(a), is_batch, data ? batch : nullptr, options,
-                                   fmt::format("axis {} of input '{}'", a, name)));
+                                   fmt::format("axis {}", a)));
   }
   check_shape(type.shape);
   return type;
@@ -169,6 +174,29 @@ void define_tensor(const Model& model, const TensorReader& reader, Values& value
   }
 }
 
+// Data stay even where nobody reads them; an initializer's input is defined with the initializer.
+void define_input(const Model& model, const OnnxOptions& options, Values& values,
+                  const onnx::ValueInfoProto& input) {
+  const bool data = is_data(model, options, input);
+  const bool is_needed =
+      model.used.contains(input.name()) && !model.initializers.contains(input.name());
+  if (!data && !is_needed) return;
+  const TensorType type = input_type(model, options, input, data);
+  if (!data) return define_variable(model, values, input.name(), type);
+  const TensorId id = values.builder().input(shown_name(input.name()), type.shape, type.dtype);
+  values.define(input.name(), {.tensor = id, .is_variable = true});
+}
+
+// Adds whose definition failed to the message.
+template <class Define>
+void named(const char* kind, const std::string& name, Define define) {
+  try {
+    define();
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(fmt::format("{} '{}': {}", kind, shown_name(name), error.what()));
+  }
+}
+
 const onnx::TensorProto* value_of(const onnx::NodeProto& constant) {
   for (const auto& attribute : constant.attribute()) {
     if (attribute.name() == "value" && attribute.has_t()) return &attribute.t();
@@ -203,25 +231,12 @@ void define_sources(const Model& model, const OnnxOptions& options, const Tensor
                     Values& values) {
   require_named_inputs(model, options);
   for (const auto& input : model.graph().input()) {
-    const bool data = is_data(model, options, input);
-    if (!data && (model.initializers.contains(input.name()) || !model.used.contains(input.name())))
-      continue;
-    const TensorType type = input_type(model, options, input, data);
-    if (data) {
-      const TensorId id = values.builder().input(shown_name(input.name()), type.shape, type.dtype);
-      values.define(input.name(), {.tensor = id, .is_variable = true});
-    } else {
-      define_variable(model, values, input.name(), type);
-    }
+    named("input", input.name(), [&] { define_input(model, options, values, input); });
   }
   for (const auto& tensor : model.graph().initializer()) {
     if (!model.used.contains(tensor.name()) || values.find(tensor.name()) != nullptr) continue;
-    try {
-      define_tensor(model, reader, values, tensor.name(), tensor);
-    } catch (const InvalidInput& error) {
-      throw InvalidInput(
-          fmt::format("initializer '{}': {}", shown_name(tensor.name()), error.what()));
-    }
+    named("initializer", tensor.name(),
+          [&] { define_tensor(model, reader, values, tensor.name(), tensor); });
   }
 }
 

@@ -70,7 +70,14 @@ void import_softsign(NodeCall& call) {
 // relu(x) - slope * relu(-x), with a slope that is learnt
 void import_prelu(NodeCall& call) {
   const TensorId x = call.tensor(0);
-  const TensorId slope = call.tensor(1);
+  TensorId slope = call.tensor(1);
+  // Old exporters give one slope per channel without saying which axis that is.
+  const Shape& image = call.shape(0);
+  if (image.size() > 2 && call.shape(1) == Shape{image[1]}) {
+    Shape column(image.size() - 1, 1);
+    column.front() = image[1];
+    slope = call.b().reshape(slope, column);
+  }
   const TensorId above = call.b().relu(x);
   const TensorId negated = call.b().neg(x);
   const TensorId below = call.b().relu(negated);

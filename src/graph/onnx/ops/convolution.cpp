@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "graph/onnx/ops/importers.h"
 #include "graph/onnx/ops/windows.h"
 
@@ -47,8 +49,9 @@ void import_conv(NodeCall& call) {
   call.set(call.b().conv(x, weight, bias, options));
 }
 
-// Padding that leads to the wanted extents: output_shape, or input * stride for SAME.
-void pad_to_output(NodeCall& call, Windows& windows, const std::vector<std::int64_t>& extra) {
+// Padding that leads to the wanted extents: output_shape, or input * stride for SAME. What is
+// wanted beyond the full extent is added behind it.
+void pad_to_output(NodeCall& call, Windows& windows, std::vector<std::int64_t>& extra) {
   const std::string mode = call.text("auto_pad", "NOTSET");
   const bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
   const auto wanted = call.integers("output_shape");
@@ -73,7 +76,7 @@ void pad_to_output(NodeCall& call, Windows& windows, const std::vector<std::int6
 
 void import_conv_transpose(NodeCall& call) {
   Windows windows = windows_of(call, kernel_of(call), false);
-  const auto extra = spatial_attribute(call, "output_padding", windows.kernel.size(), 0, 0);
+  auto extra = spatial_attribute(call, "output_padding", windows.kernel.size(), 0, 0);
   pad_to_output(call, windows, extra);
   ConvOptions options = options_of(call, windows);
   options.output_padding = extra;
