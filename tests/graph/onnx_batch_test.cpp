@@ -52,6 +52,26 @@ TEST(OnnxBatch, ABatchInTheMiddleFollows) {
   }
 }
 
+// Attention as torch.nn.MultiheadAttention writes it, back to rows of features and to sequences.
+TEST(OnnxBatch, ABatchBesideAnotherFactorFollows) {
+  for (const std::int64_t exported : {1, 2}) {
+    OnnxModel model;
+    model.input("x", {exported, 197, 768}).node("Transpose", {"x"}, {"t"});
+    model.attribute("perm", Wholes{1, 0, 2}).wholes("s", {197, exported * 12, 64});
+    model.node("Reshape", {"t", "s"}, {"heads"}).wholes("r", {197 * exported, 768});
+    model.node("Reshape", {"heads", "r"}, {"rows"}).wholes("b", {197, exported, 768});
+    model.node("Relu", {"rows"}, {"rows2"}).node("Reshape", {"rows2", "b"}, {"y"});
+    EXPECT_EQ(shape_at(model, 4), (Shape{197, 4, 768})) << exported;
+  }
+}
+
+TEST(OnnxBatch, FirstHiddenStatesFollow) {
+  OnnxModel model;
+  model.input("x", {2, 3}).constant("h", {2, 3}, std::vector<float>(6, 0));
+  model.node("Add", {"x", "h"}, {"y"});
+  EXPECT_EQ(shape_at(model, 5), (Shape{5, 3}));
+}
+
 TEST(OnnxBatch, ClassTokensFollow) {
   for (const std::int64_t exported : {1, 2}) {
     OnnxModel model;
@@ -71,8 +91,8 @@ TEST(OnnxBatch, SymbolsAreGivenOrOne) {
 
 TEST(OnnxBatch, WhatCannotFollowSaysSo) {
   OnnxModel model;
-  model.input("x", {2, 3}).wholes("b", {0}).wholes("e", {2}).wholes("s", {6, 1});
-  model.node("Reshape", {"x", "s"}, {"r"}).wholes("t", {3, 2}).node("Reshape", {"r", "t"}, {"y"});
+  model.input("x", {2, 3}).input("w", {2, 4}).node("Transpose", {"x"}, {"t"});
+  model.node("MatMul", {"t", "w"}, {"y"});
   try {
     static_cast<void>(shape_at(model, 5));
     FAIL() << "expected an error";

@@ -1,14 +1,15 @@
-// How a reshape follows. In row-major order the batch is one digit of an element's number. It lies
-// between the digits of the axes before it (more significant) and behind it; `inner` is the product
-// of the latter.
+// How a reshape follows. In row-major order the batch is one digit of an element's number; `low` is
+// the product of the extents behind it, `high` is low * batch.
 //
-//   input   [8, 196, 768]   axis 0 grew from 8 to 32, inner = 196 * 768
+//   input   [8, 196, 768]   the batch of 8 grew to 32; low = 196 * 768
 //   target  [1568, 768]     1568 spans the digits from 768 to 1568 * 768: it holds the batch
 //   result  [6272, 768]
 //
-// A batch of 1 is a digit without width and may lie on the border of two extents. Then a stated -1
-// wins, next an extent of 1 that lies exactly there, and next the inner one of the two, unless it
-// is the last axis (the features, which no exporter multiplies by the batch).
+// An axis of the input may hold the batch with another factor, which is mostly behind it (batch *
+// heads), else before it (time * batch): both are tried. A batch of 1 is a digit without width and
+// may lie on the border of two extents. Of all extents that can hold it, one that is the batch and
+// nothing else wins, next a stated -1, next the innermost one that is not the last axis (the
+// features, which no exporter multiplies by the batch).
 
 #include "graph/onnx/batch.h"
 
@@ -39,25 +40,36 @@ std::int64_t inner_product(const Shape& shape, std::size_t axis) {
   return product;
 }
 
-// The place in `target` of the digits of axis `axis` of `x`.
-std::optional<std::size_t> holder(const Shape& x, std::size_t axis, const Shape& target,
+struct Digit {
+  std::int64_t low = 1, high = 1;
+};
+
+// Where the batch may lie within axis `axis` of `x`.
+std::vector<Digit> batch_digits(const Shape& x, std::size_t axis, std::int64_t batch) {
+  const std::int64_t inner = inner_product(x, axis);
+  if (x[axis] % batch != 0) return {{inner, inner * x[axis]}};
+  return {{inner * (x[axis] / batch), inner * x[axis]}, {inner, inner * batch}};
+}
+
+// The extent of `target` that holds the batch.
+std::optional<std::size_t> holder(const std::vector<Digit>& digits, const Shape& target,
                                   const std::vector<std::int64_t>& stated) {
-  const std::int64_t low = inner_product(x, axis);
-  const std::int64_t high = low * x[axis];
   std::vector<std::size_t> candidates;
-  for (std::size_t t = 0; t < target.size(); ++t) {
-    const std::int64_t inner = inner_product(target, t);
-    if (inner <= low && low % inner == 0 && high <= inner * target[t]) candidates.push_back(t);
+  for (const Digit& digit : digits) {
+    for (std::size_t t = 0; t < target.size(); ++t) {
+      const std::int64_t inner = inner_product(target, t);
+      if (inner == 0 || inner > digit.low || digit.low % inner != 0) continue;
+      if (inner == digit.low && inner * target[t] == digit.high) return t;
+      if (digit.high <= inner * target[t]) candidates.push_back(t);
+    }
   }
-  if (candidates.empty()) return std::nullopt;
+  std::optional<std::size_t> best;
   for (const std::size_t t : candidates) {
     if (t < stated.size() && stated[t] == -1) return t;
+    const bool is_last = t + 1 == target.size();
+    if (!best || *best + 1 == target.size() || (!is_last && t > *best)) best = t;
   }
-  for (const std::size_t t : candidates) {
-    if (target[t] == x[axis] && inner_product(target, t) == low) return t;
-  }
-  while (candidates.size() > 1 && candidates.back() + 1 == target.size()) candidates.pop_back();
-  return candidates.back();
+  return best;
 }
 
 }  // namespace
@@ -71,7 +83,7 @@ Shape reshape_target(NodeCall& call, const std::vector<std::int64_t>& stated, Sh
   Shape result = *y;
   for (std::size_t a = 0; a < now.size() && now.size() == x->size(); ++a) {
     if (now[a] == (*x)[a] || (*x)[a] == 0) continue;
-    const auto place = holder(*x, a, *y, stated);
+    const auto place = holder(batch_digits(*x, a, call.exported()->batch), *y, stated);
     if (!place || result[*place] * now[a] % (*x)[a] != 0) {
       NodeCall::reject(fmt::format(
           "{} was exported as {} and reshaped to {}, where nothing can grow with the batch; export "
@@ -103,6 +115,25 @@ Shape expand_target(NodeCall& call, const std::vector<std::int64_t>& stated, Sha
     target.front() = call.exported()->new_batch;
   }
   return target;
+}
+
+Constant follow_constant(NodeCall& call, Constant constant) {
+  const bool same = states_the_same(call, constant.shape());
+  const Shape& shape = constant.shape();
+  if (!same || shape.size() < 2 || call.exported()->batch == 1 ||
+      shape.front() != call.exported()->batch) {
+    return constant;
+  }
+  for (std::int64_t i = 1; i < constant.stored(); ++i) {
+    if (constant.real(i) != constant.real(0)) return constant;
+  }
+  Shape followed = shape;
+  followed.front() = call.exported()->new_batch;
+  check_shape(followed);
+  if (constant.stored() == 0) return constant;
+  Constant result = Constant::zeros(constant.dtype(), followed, 1);
+  result.copy(0, constant, 0);
+  return result;
 }
 
 std::vector<TensorId> concat_parts(NodeCall& call, std::vector<TensorId> parts, std::size_t axis) {

@@ -19,6 +19,10 @@ namespace rockmate::from_onnx {
 [[nodiscard]] Shape expand_target(NodeCall& call, const std::vector<std::int64_t>& stated,
                                   Shape target);
 
+/// A constant, all of whose elements are equal and whose first extent is the exported batch, grows
+/// with it: a first hidden state of zeros.
+[[nodiscard]] Constant follow_constant(NodeCall& call, Constant constant);
+
 /// Parts of a concatenation that kept the exported batch of 1 are expanded to that of the others.
 [[nodiscard]] std::vector<TensorId> concat_parts(NodeCall& call, std::vector<TensorId> parts,
                                                  std::size_t axis);

@@ -5,13 +5,16 @@
 #include <cmath>
 #include <limits>
 
+#include "graph/onnx/batch.h"
 #include "graph/onnx/ops/importers.h"
 
 namespace rockmate::from_onnx {
 namespace {
 
 void import_constant(NodeCall& call) {
-  if (auto tensor = call.constant("value")) return call.set(*std::move(tensor));
+  if (auto tensor = call.constant("value")) {
+    return call.set(follow_constant(call, *std::move(tensor)));
+  }
   if (call.find("value_int") != nullptr) {
     return call.set(Constant(DType::kInt64, {}, std::vector{call.integer("value_int", 0)}));
   }
@@ -36,7 +39,7 @@ void import_constant_of_shape(NodeCall& call) {
   const bool empty = element_count(shape) == 0;
   Constant result = Constant::zeros(value ? value->dtype() : DType::kFloat32, shape, empty ? 0 : 1);
   if (value && !empty) result.copy(0, *value, 0);
-  call.set(std::move(result));
+  call.set(follow_constant(call, std::move(result)));
 }
 
 void import_range(NodeCall& call) {

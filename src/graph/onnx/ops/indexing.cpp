@@ -80,11 +80,52 @@ void import_one_hot(NodeCall& call) {
   call.set(call.b().where(hit, on, off));
 }
 
+// Assignments to slices of masks, as exporters of windowed attention write them: the last axis of
+// the indices names a slice of the data, which the updates overwrite.
+void import_scatter_nd(NodeCall& call) {
+  if (!call.all_foldable() || call.inputs() != 3 || call.text("reduction", "none") != "none") {
+    NodeCall::reject("supported for constants without a reduction only");
+  }
+  const Constant& data = *call.foldable(0);
+  const Constant& indices = *call.foldable(1);
+  const Constant& updates = *call.foldable(2);
+  const Shape& shape = data.shape();
+  const std::int64_t depth = indices.shape().empty() ? 0 : indices.shape().back();
+  if (depth < 1 || depth > static_cast<std::int64_t>(shape.size()) || data.count() > kLargestFold ||
+      indices.count() > kLargestFold) {
+    NodeCall::reject(
+        fmt::format("indices {} into {}", to_string(indices.shape()), to_string(shape)));
+  }
+  const std::int64_t slice = element_count({shape.begin() + depth, shape.end()});
+  const std::int64_t slices = indices.count() / depth;
+  if (updates.count() != slices * slice) {
+    NodeCall::reject(fmt::format("updates {}, expected {} elements", to_string(updates.shape()),
+                                 slices * slice));
+  }
+  const auto strides = strides_of(shape);
+  Constant result = Constant::zeros(data.dtype(), shape, data.count());
+  for (std::int64_t i = 0; i < data.count(); ++i) result.copy(i, data, i);
+  for (std::int64_t s = 0; s < slices; ++s) {
+    std::int64_t place = 0;
+    for (std::int64_t d = 0; d < depth; ++d) {
+      const std::int64_t extent = shape[static_cast<std::size_t>(d)];
+      const std::int64_t index = indices.whole(s * depth + d);
+      if (index < -extent || index >= extent) {
+        NodeCall::reject(fmt::format("index {} lies outside {} elements", index, extent));
+      }
+      place += (index < 0 ? index + extent : index) * strides[static_cast<std::size_t>(d)];
+    }
+    for (std::int64_t i = 0; i < slice; ++i) result.copy(place + i, updates, s * slice + i);
+  }
+  call.set(std::move(result));
+}
+
 }  // namespace
 
 void add_indexing_importers(Importers& importers) {
   importers["Gather"] = import_gather;
   importers["OneHot"] = import_one_hot;
+  importers["ScatterND"] = import_scatter_nd;
 }
 
 }  // namespace rockmate::from_onnx
