@@ -18,7 +18,7 @@ namespace rockmate {
 /// The work of one op, from which an analytic cost is made.
 struct Work {
   double flops = 0;
-  Bytes traffic;           ///< bytes read and written, each once
+  Bytes traffic = {};      ///< bytes read and written, each once
   bool is_matrix = false;  ///< convolutions and matrix products
   bool is_half = false;    ///< its data are 16 bits wide
 };
@@ -44,7 +44,7 @@ struct Device {
 /// What is known about one op; `implementations` as in a training graph.
 struct OpCost {
   Seconds seconds;
-  Bytes workspace;
+  Bytes workspace = {};
   std::vector<Implementation> implementations = {};
 };
 
@@ -60,7 +60,8 @@ class CostModel {
 
   /// Adds measurements, by signature; they come before the roofline.
   CostModel& set(std::string signature, OpCost cost);
-  /// The same from a file. Throws InvalidInput ("file: $.costs...: found ..., expected ...").
+  /// The same from a file. Throws InvalidInput ("file: $.costs[3].seconds: found ..., expected
+  /// ...").
   CostModel& read(const std::filesystem::path& file, std::vector<std::string>* warnings = nullptr);
   CostModel& parse(std::string_view text, const std::string& origin,
                    std::vector<std::string>* warnings = nullptr);
@@ -71,6 +72,8 @@ class CostModel {
 
   /// Writes the measurements (not the roofline) as `rockmate.costs/1`.
   [[nodiscard]] std::string to_json() const;
+  /// The same into a file, whole or not at all. Throws InvalidInput when it cannot be written.
+  void write(const std::filesystem::path& file) const;
 
  private:
   CostModel() = default;

@@ -42,6 +42,10 @@ enum class DType : std::uint8_t {
 
 /// Extents, outermost first (row-major); empty for a scalar.
 using Shape = std::vector<std::int64_t>;
+/// Larger ones are rejected wherever they come from, so that sums of sizes cannot overflow.
+inline constexpr std::int64_t kLargestExtent = std::int64_t{1} << 40;
+inline constexpr Bytes kLargestTensor{std::int64_t{1} << 56};
+/// Throws InvalidInput for negative and for too large extents.
 [[nodiscard]] std::int64_t element_count(const Shape& shape);
 /// "[8, 3, 224, 224]"
 [[nodiscard]] std::string to_string(const Shape& shape);

@@ -213,7 +213,8 @@ class GraphBuilder {
   /// Marks what the model is asked for.
   void output(TensorId tensor);
 
-  [[nodiscard]] const Tensor& operator[](TensorId id) const { return graph_.tensors_[id]; }
+  /// Throws InvalidInput for a tensor of another builder.
+  [[nodiscard]] const Tensor& operator[](TensorId id) const;
   [[nodiscard]] const Shape& shape(TensorId id) const { return (*this)[id].type.shape; }
 
   [[nodiscard]] Graph build() &&;
@@ -225,8 +226,6 @@ class GraphBuilder {
   TensorId single(OpKind kind, std::vector<TensorId> inputs, Attributes attributes = {});
   TensorId reduce(OpKind kind, TensorId x, const std::vector<std::int64_t>& axes, bool keep);
   std::string take_name(OpKind kind);
-  /// Fixes the next node's name, for parameters that are called after it.
-  std::string fix_name(OpKind kind);
   std::string unique(const std::string& name);
 
   Graph graph_;
@@ -234,7 +233,7 @@ class GraphBuilder {
   std::unordered_map<std::string, std::size_t> next_number_;
   std::string prefix_;
   std::string next_name_;   // as the user wants it, before prefix and suffix
-  std::string fixed_name_;  // final
+  std::string fixed_name_;  // final: of a layer whose parameters are called after it
   std::int64_t dropouts_ = 0;
 };
 

@@ -1,10 +1,14 @@
 // Everything at once.
 #pragma once
 
+#include "rockmate/cost_model.h"
 #include "rockmate/error.h"
+#include "rockmate/graph.h"
+#include "rockmate/graph_builder.h"
 #include "rockmate/ids.h"
 #include "rockmate/onnx.h"
 #include "rockmate/plan.h"
 #include "rockmate/schedule.h"
 #include "rockmate/training_graph.h"
+#include "rockmate/training_model.h"
 #include "rockmate/units.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "cli/block_summary.h"
 #include "cli/memory_tables.h"
 #include "cli/table.h"
 
@@ -72,7 +73,8 @@ std::string explain(const TrainingGraph& graph, const Plan& plan) {
   if (!moment.made.empty()) {
     text += "\nThe largest values there:\n\n" + values_table(graph, moment, trace->peak);
   }
-  return text + "\nComputed again:\n\n" + repetitions_table(graph, plan.schedule);
+  text += "\nComputed again:\n\n" + repetitions_table(graph, plan.schedule);
+  return text + "\n" + blocks_table(summarize_blocks(graph));
 }
 
 }  // namespace rockmate::cli

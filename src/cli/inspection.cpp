@@ -33,7 +33,13 @@ Inspection inspect(const TrainingGraph& graph) {
   const Schedule plain = plain_schedule(graph);
   const auto trace = simulate(graph, plain);
   ROCKMATE_CHECK(trace.has_value(), trace.error().message);
-  Inspection inspection{graph, {}, {}, trace->peak, peak_moment(graph, plain, *trace)};
+  Inspection inspection{graph,
+                        {},
+                        {},
+                        trace->peak,
+                        peak_moment(graph, plain, *trace),
+                        memory_floor(graph),
+                        summarize_blocks(graph)};
   for (const Op& op : graph.ops()) {
     OpTotals& totals = inspection.ops[op.phase];
     ++totals.count;
@@ -59,10 +65,16 @@ std::string report(const Inspection& inspection) {
        fmt::format("{} bytes", inspection.plain_peak.count()) +
            (inspection.plain.op ? fmt::format(", while '{}' runs", graph[*inspection.plain.op].name)
                                 : "")});
-  return fmt::format("{}: {}, {}\n\n{}\n{}\n{}\nThe plain peak:\n\n{}", graph.name(),
+  figures.row(
+      {"memory floor", to_string(inspection.floor.bytes),
+       fmt::format("{} bytes, no plan exists below", inspection.floor.bytes.count()) +
+           (inspection.floor.op ? fmt::format(", forced by '{}'", graph[*inspection.floor.op].name)
+                                : "")});
+  return fmt::format("{}: {}, {}\n\n{}\n{}\n{}\nThe plain peak:\n\n{}\n{}", graph.name(),
                      counted(graph.ops().size(), "op"), counted(graph.values().size(), "value"),
                      figures.text(), ops_table(inspection), values_by_kind(inspection),
-                     kinds_table(inspection.plain, inspection.plain_peak));
+                     kinds_table(inspection.plain, inspection.plain_peak),
+                     blocks_table(inspection.blocks));
 }
 
 nlohmann::ordered_json to_json(const Inspection& inspection) {
@@ -82,7 +94,20 @@ nlohmann::ordered_json to_json(const Inspection& inspection) {
   object["plain_peak_bytes"] = inspection.plain_peak.count();
   object["plain_peak_op"] = nullptr;
   if (inspection.plain.op) object["plain_peak_op"] = graph[*inspection.plain.op].name;
+  object["floor_bytes"] = inspection.floor.bytes.count();
+  object["floor_op"] = nullptr;
+  if (inspection.floor.op) object["floor_op"] = graph[*inspection.floor.op].name;
   object["plain_seconds"] = graph.plain_seconds().count();
+  object["blocks"] = inspection.blocks.blocks;
+  object["distinct_blocks"] = nlohmann::ordered_json::array();
+  for (const BlockClass& each : inspection.blocks.classes) {
+    object["distinct_blocks"].push_back({{"instances", each.instances},
+                                         {"forward_ops", each.forward_ops},
+                                         {"backward_ops", each.backward_ops},
+                                         {"bytes", each.made.count()},
+                                         {"seconds", each.seconds.count()}});
+  }
+  object["largest_bundle_bytes"] = inspection.blocks.largest_bundle.count();
   return object;
 }
 

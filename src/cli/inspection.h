@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bounds/memory_floor.h"
+#include "cli/block_summary.h"
 #include "cli/memory_tables.h"
 #include "rockmate/schedule.h"
 
@@ -27,9 +29,11 @@ struct Inspection {
   std::map<ValueKind, ValueTotals> values;
   Bytes plain_peak;
   PeakMoment plain;  ///< the plain iteration at its peak
+  MemoryFloor floor;
+  BlockSummary blocks;
 };
 
-/// Linear in the size of the graph. The graph must outlive the answer.
+/// As costly as `memory_floor` and `choose_cuts`. The graph must outlive the answer.
 [[nodiscard]] Inspection inspect(const TrainingGraph& graph);
 
 [[nodiscard]] std::string report(const Inspection& inspection);

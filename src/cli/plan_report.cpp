@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "cli/block_summary.h"
 #include "cli/table.h"
 
 namespace rockmate::cli {
@@ -83,8 +84,9 @@ nlohmann::ordered_json to_json(const TrainingGraph& graph, const Plan& plan) {
   object["proven_optimal"] = plan.proven_optimal;
   object["planner"] = plan.planner;
   object["planning_seconds"] = plan.planning_seconds.count();
-  object["blocks"] = nullptr;
-  object["distinct_blocks"] = nullptr;
+  const BlockSummary blocks = summarize_blocks(graph);
+  object["blocks"] = blocks.blocks;
+  object["distinct_blocks"] = blocks.classes.size();
   object["candidates"] = nullptr;
   object["solver"] = nullptr;
   return object;

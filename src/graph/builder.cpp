@@ -21,6 +21,14 @@ GraphBuilder::GraphBuilder(Graph graph) : graph_(std::move(graph)) {
   }
 }
 
+const Tensor& GraphBuilder::operator[](TensorId id) const {
+  if (id.index() >= graph_.tensors_.size()) {
+    throw InvalidInput(
+        fmt::format("tensor {} of {} is of another builder", id.index(), graph_.tensors_.size()));
+  }
+  return graph_.tensors_[id];
+}
+
 std::string GraphBuilder::unique(const std::string& name) {
   std::string candidate = name;
   while (!names_.insert(candidate).second) {
@@ -35,8 +43,6 @@ std::string GraphBuilder::take_name(OpKind kind) {
   const std::string stem = fmt::format("{}{}", prefix_, to_string(kind));
   return unique(fmt::format("{}_{}", stem, ++next_number_[stem]));
 }
-
-std::string GraphBuilder::fix_name(OpKind kind) { return fixed_name_ = take_name(kind); }
 
 GraphBuilder& GraphBuilder::named(std::string name) {
   next_name_ = std::move(name);
@@ -94,6 +100,7 @@ TensorId GraphBuilder::statistics(const std::string& name, Shape shape, double v
 }
 
 void GraphBuilder::set_data(TensorId source, std::vector<double> data) {
+  static_cast<void>((*this)[source]);
   Tensor& tensor = graph_.tensors_[source];
   if (tensor.producer) {
     throw InvalidInput(fmt::format("'{}' is made by a node; only sources take data", tensor.name));
@@ -110,6 +117,7 @@ void GraphBuilder::set_data(TensorId source, std::vector<double> data) {
 }
 
 void GraphBuilder::freeze(TensorId parameter) {
+  static_cast<void>((*this)[parameter]);
   Tensor& tensor = graph_.tensors_[parameter];
   if (tensor.kind != TensorKind::kParameter) {
     throw InvalidInput(fmt::format("'{}' is no parameter and cannot be frozen", tensor.name));
@@ -122,8 +130,7 @@ std::vector<TensorId> GraphBuilder::node(OpKind kind, std::vector<TensorId> inpu
   const std::string name = take_name(kind);
   OpView view{name, kind, attributes, {}};
   for (const TensorId input : inputs) {
-    if (input.index() >= graph_.tensors_.size()) view.reject("an input is of another builder");
-    view.inputs.push_back(&graph_.tensors_[input].type);
+    view.inputs.push_back(&(*this)[input].type);
   }
   const OpDefinition& entry = definition(kind);
   for (const std::size_t i : entry.updates) {
@@ -162,7 +169,10 @@ void GraphBuilder::loss(TensorId tensor, double weight) {
   graph_.losses_.push_back({tensor, weight});
 }
 
-void GraphBuilder::output(TensorId tensor) { graph_.outputs_.push_back(tensor); }
+void GraphBuilder::output(TensorId tensor) {
+  static_cast<void>((*this)[tensor]);
+  graph_.outputs_.push_back(tensor);
+}
 
 Graph GraphBuilder::build() && { return std::move(graph_); }
 

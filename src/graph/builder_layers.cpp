@@ -33,7 +33,7 @@ std::int64_t extent(const GraphBuilder& builder, TensorId x, std::size_t axis, c
 
 TensorId GraphBuilder::conv(TensorId x, std::int64_t channels, const Extents& kernel,
                             const ConvOptions& options) {
-  const std::string name = fix_name(OpKind::kConv);
+  const std::string name = take_name(OpKind::kConv);
   const std::int64_t in = extent(*this, x, 1, "conv");
   if (options.groups < 1 || in % options.groups != 0) {
     throw InvalidInput(fmt::format("op '{}' (conv): {} input channels do not divide into {} groups",
@@ -47,12 +47,13 @@ TensorId GraphBuilder::conv(TensorId x, std::int64_t channels, const Extents& ke
   const TensorId weight = layer_parameter(name + ".weight", shape, fill, dtype);
   std::optional<TensorId> bias;
   if (options.bias) bias = layer_parameter(name + ".bias", {channels}, fill, dtype);
+  fixed_name_ = name;
   return conv(x, weight, bias, options);
 }
 
 TensorId GraphBuilder::conv_transpose(TensorId x, std::int64_t channels, const Extents& kernel,
                                       const ConvOptions& options) {
-  const std::string name = fix_name(OpKind::kConvTranspose);
+  const std::string name = take_name(OpKind::kConvTranspose);
   const std::int64_t in = extent(*this, x, 1, "conv_transpose");
   if (options.groups < 1 || channels % options.groups != 0) {
     throw InvalidInput(
@@ -68,11 +69,12 @@ TensorId GraphBuilder::conv_transpose(TensorId x, std::int64_t channels, const E
   const TensorId weight = layer_parameter(name + ".weight", shape, fill, dtype);
   std::optional<TensorId> bias;
   if (options.bias) bias = layer_parameter(name + ".bias", {channels}, fill, dtype);
+  fixed_name_ = name;
   return conv_transpose(x, weight, bias, options);
 }
 
 TensorId GraphBuilder::linear(TensorId x, std::int64_t features, bool bias) {
-  const std::string name = fix_name(OpKind::kLinear);
+  const std::string name = take_name(OpKind::kLinear);
   const std::size_t rank = shape(x).size();
   const std::int64_t in = extent(*this, x, rank == 0 ? 0 : rank - 1, "linear");
   const DType dtype = (*this)[x].type.dtype;
@@ -80,11 +82,12 @@ TensorId GraphBuilder::linear(TensorId x, std::int64_t features, bool bias) {
   const TensorId weight = layer_parameter(name + ".weight", {features, in}, fill, dtype);
   std::optional<TensorId> bias_id;
   if (bias) bias_id = layer_parameter(name + ".bias", {features}, fill, dtype);
+  fixed_name_ = name;
   return linear(x, weight, bias_id);
 }
 
 TensorId GraphBuilder::batch_norm(TensorId x, const NormOptions& options) {
-  const std::string name = fix_name(OpKind::kBatchNorm);
+  const std::string name = take_name(OpKind::kBatchNorm);
   const Shape channels = {extent(*this, x, 1, "batch_norm")};
   const DType dtype = (*this)[x].type.dtype;
   const TensorId scale = layer_parameter(name + ".weight", channels, kOnes, dtype);
@@ -93,25 +96,28 @@ TensorId GraphBuilder::batch_norm(TensorId x, const NormOptions& options) {
       add_source(name + ".running_mean", TensorKind::kStatistics, {dtype, channels}, {});
   const TensorId variance =
       add_source(name + ".running_variance", TensorKind::kStatistics, {dtype, channels}, kOnes);
+  fixed_name_ = name;
   return batch_norm(x, {scale, bias, mean, variance}, options);
 }
 
 TensorId GraphBuilder::layer_norm(TensorId x, const NormOptions& options) {
-  const std::string name = fix_name(OpKind::kLayerNorm);
+  const std::string name = take_name(OpKind::kLayerNorm);
   const std::size_t rank = shape(x).size();
   const Shape features = {extent(*this, x, rank == 0 ? 0 : rank - 1, "layer_norm")};
   const DType dtype = (*this)[x].type.dtype;
   const TensorId scale = layer_parameter(name + ".weight", features, kOnes, dtype);
   const TensorId bias = layer_parameter(name + ".bias", features, {}, dtype);
+  fixed_name_ = name;
   return layer_norm(x, scale, bias, -1, options);
 }
 
 TensorId GraphBuilder::group_norm(TensorId x, std::int64_t groups, const NormOptions& options) {
-  const std::string name = fix_name(OpKind::kGroupNorm);
+  const std::string name = take_name(OpKind::kGroupNorm);
   const Shape channels = {extent(*this, x, 1, "group_norm")};
   const DType dtype = (*this)[x].type.dtype;
   const TensorId scale = layer_parameter(name + ".weight", channels, kOnes, dtype);
   const TensorId bias = layer_parameter(name + ".bias", channels, {}, dtype);
+  fixed_name_ = name;
   return group_norm(x, scale, bias, groups, options);
 }
 
@@ -120,9 +126,10 @@ TensorId GraphBuilder::instance_norm(TensorId x, const NormOptions& options) {
 }
 
 TensorId GraphBuilder::embedding(TensorId indices, std::int64_t rows, std::int64_t features) {
-  const std::string name = fix_name(OpKind::kGather);
+  const std::string name = take_name(OpKind::kGather);
   const TensorId table =
       layer_parameter(name + ".weight", {rows, features}, kEmbeddingFill, DType::kFloat32);
+  fixed_name_ = name;
   return gather(table, indices);
 }
 

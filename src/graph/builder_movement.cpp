@@ -58,7 +58,8 @@ TensorId GraphBuilder::slice(TensorId x, std::int64_t axis, std::int64_t start, 
   Shape sizes = x_shape;
   Shape steps(x_shape.size(), 1);
   starts[a] = position(start);
-  sizes[a] = std::max<std::int64_t>((position(end) - starts[a] + step - 1) / step, 0);
+  const std::int64_t taken = position(end) - starts[a];
+  sizes[a] = taken > 0 ? (taken - 1) / step + 1 : 0;
   steps[a] = step;
   return single(OpKind::kSlice, {x}, {{"starts", starts}, {"sizes", sizes}, {"steps", steps}});
 }

@@ -1,184 +1,122 @@
-// Reads and writes `rockmate.costs/1` (docs/costs.md). A file is taken whole or not at all.
+// `rockmate.costs/1` (docs/costs.md). A file is taken whole or not at all.
 
 #include <fmt/format.h>
 
-#include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <utility>
 
+#include "base/atomic_file.h"
+#include "base/input_file.h"
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "base/shown.h"
 #include "rockmate/cost_model.h"
-#include "rockmate/error.h"
 
 namespace rockmate {
 namespace {
 
-using Json = nlohmann::json;
-constexpr const char* kFormat = "rockmate.costs/1";
+constexpr std::string_view kFormat = "rockmate.costs/1";
 
-class Reader {
+using Costs = std::map<std::string, OpCost, std::less<>>;
+
+// Its nodes fill the cost that is being read; at its end the cost moves into `costs`.
+class CostsSchema {
  public:
-  Reader(const std::string& origin, std::vector<std::string>* warnings)
-      : origin_(origin), warnings_(warnings) {}
+  CostsSchema() : root_("costs") {
+    root_
+        .required("format", json::word(fmt::format("\"{}\"", kFormat),
+                                       [](const std::string& word) { return word == kFormat; }))
+        .optional("device", json::text([](std::string&&) {}))
+        .required("costs", json::list(cost_node()));
+  }
+  CostsSchema(const CostsSchema&) = delete;
+  CostsSchema& operator=(const CostsSchema&) = delete;
 
-  [[nodiscard]] std::map<std::string, OpCost> read(const Json& document) const;
+  json::Node& root() { return root_; }
+  Costs costs;
 
  private:
-  [[noreturn]] void reject(const std::string& path, const Json& found,
-                           std::string_view expected) const {
-    std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (text.size() > 40) text = text.substr(0, 37) + "...";
-    throw InvalidInput(fmt::format("{}: {}: found {}, expected {}", origin_, path, text, expected));
-  }
-  void warn_unknown(const std::string& path, const Json& object,
-                    std::initializer_list<std::string_view> known) const;
-  [[nodiscard]] Seconds seconds(const std::string& path, const Json& number) const;
-  [[nodiscard]] Bytes workspace(const std::string& path, const Json& object) const;
-  [[nodiscard]] std::string text(const std::string& path, const Json& object, const char* key,
-                                 bool required) const;
-  [[nodiscard]] OpCost cost(const std::string& path, const Json& entry) const;
-  [[nodiscard]] std::vector<Implementation> implementations(const std::string& path,
-                                                            const Json& list) const;
+  json::NodePtr cost_node();
+  json::NodePtr implementation_node();
 
-  const std::string& origin_;
-  std::vector<std::string>* warnings_;
+  std::string signature_;
+  OpCost cost_;
+  Implementation implementation_;
+  json::Object root_;
 };
 
-void Reader::warn_unknown(const std::string& path, const Json& object,
-                          std::initializer_list<std::string_view> known) const {
-  if (warnings_ == nullptr) return;
-  for (const auto& [key, value] : object.items()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      warnings_->push_back(fmt::format("{}: {}: unknown key '{}' is ignored", origin_, path, key));
-    }
-  }
+json::NodePtr CostsSchema::cost_node() {
+  auto node = std::make_unique<json::Object>("a cost");
+  node->on_begin([this] { cost_ = {}; })
+      .required("op", json::text([this](std::string&& text) { signature_ = std::move(text); }))
+      .required("seconds", json::magnitude([this](double s) { cost_.seconds = Seconds(s); }))
+      .optional("workspace",
+                json::whole([this](std::int64_t bytes) { cost_.workspace = Bytes(bytes); }))
+      .optional("implementations", json::list(implementation_node()))
+      .on_end([this](const json::Place& at) {
+        if (costs.contains(signature_)) {
+          at.reject_member("op", fmt::format("'{}' again", shown(signature_)), "each op once");
+        }
+        costs.emplace(std::move(signature_), std::move(cost_));
+      });
+  return node;
 }
 
-Seconds Reader::seconds(const std::string& path, const Json& number) const {
-  if (!number.is_number()) reject(path, number, "a number of seconds");
-  const auto value = number.get<double>();
-  if (!std::isfinite(value) || value < 0) reject(path, number, "a finite number >= 0");
-  return Seconds(value);
+json::NodePtr CostsSchema::implementation_node() {
+  auto node = std::make_unique<json::Object>("an implementation");
+  Implementation& to = implementation_;
+  node->on_begin([&to] { to = {}; })
+      .required("name", json::text([&to](std::string&& text) { to.name = std::move(text); }))
+      .required("seconds", json::magnitude([&to](double s) { to.seconds = Seconds(s); }))
+      .optional("workspace",
+                json::whole([&to](std::int64_t bytes) { to.workspace = Bytes(bytes); }))
+      .optional("bits", json::text([&to](std::string&& text) { to.bits = std::move(text); }))
+      .on_end([this](const json::Place&) {
+        cost_.implementations.push_back(std::move(implementation_));
+      });
+  return node;
 }
 
-Bytes Reader::workspace(const std::string& path, const Json& object) const {
-  const auto found = object.find("workspace");
-  if (found == object.end()) return {};
-  const bool fits = found->is_number_unsigned()
-                        ? found->get<std::uint64_t>() <= std::uint64_t{1} << 62
-                        : found->is_number_integer() && found->get<std::int64_t>() >= 0;
-  if (!fits) reject(path + ".workspace", *found, "a whole number of bytes from 0 to 2^62");
-  return Bytes(found->get<std::int64_t>());
+std::string figures(Seconds seconds, Bytes workspace) {
+  std::string text = fmt::format("\"seconds\": {}", json::number(seconds));
+  if (workspace > Bytes()) text += fmt::format(", \"workspace\": {}", json::number(workspace));
+  return text;
 }
 
-std::string Reader::text(const std::string& path, const Json& object, const char* key,
-                         bool required) const {
-  const auto found = object.find(key);
-  if (found == object.end() && !required) return {};
-  if (found == object.end()) reject(path, object, fmt::format("an object with a '{}'", key));
-  if (!found->is_string()) reject(fmt::format("{}.{}", path, key), *found, "a string");
-  return found->get<std::string>();
-}
-
-std::vector<Implementation> Reader::implementations(const std::string& path,
-                                                    const Json& list) const {
-  if (!list.is_array()) reject(path, list, "a list");
-  std::vector<Implementation> result;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const std::string at = fmt::format("{}[{}]", path, i);
-    const Json& entry = list[i];
-    if (!entry.is_object() || !entry.contains("seconds")) {
-      reject(at, entry, "an object with 'name' and 'seconds'");
-    }
-    warn_unknown(at, entry, {"name", "seconds", "workspace", "bits"});
-    result.push_back({text(at, entry, "name", true), seconds(at + ".seconds", entry["seconds"]),
-                      workspace(at, entry), text(at, entry, "bits", false)});
+std::string row(const std::string& signature, const OpCost& cost) {
+  std::string others;
+  for (const Implementation& other : cost.implementations) {
+    others += fmt::format("{}{{\"name\": {}, {}", others.empty() ? "" : ", ",
+                          json::quoted(other.name), figures(other.seconds, other.workspace));
+    if (!other.bits.empty()) others += fmt::format(", \"bits\": {}", json::quoted(other.bits));
+    others += "}";
   }
-  return result;
-}
-
-OpCost Reader::cost(const std::string& path, const Json& entry) const {
-  if (entry.is_number()) return {seconds(path, entry), {}};
-  if (!entry.is_object() || !entry.contains("seconds")) {
-    reject(path, entry, "a number of seconds or an object with 'seconds'");
-  }
-  warn_unknown(path, entry, {"seconds", "workspace", "implementations"});
-  OpCost cost{seconds(path + ".seconds", entry["seconds"]), workspace(path, entry)};
-  if (const auto found = entry.find("implementations"); found != entry.end()) {
-    cost.implementations = implementations(path + ".implementations", *found);
-  }
-  return cost;
-}
-
-std::map<std::string, OpCost> Reader::read(const Json& document) const {
-  if (!document.is_object()) reject("$", document, "an object");
-  if (const auto found = document.find("format");
-      found == document.end() || !found->is_string() || *found != kFormat) {
-    reject("$.format", found == document.end() ? Json() : *found, fmt::format("\"{}\"", kFormat));
-  }
-  warn_unknown("$", document, {"format", "device", "costs"});
-  const auto costs = document.find("costs");
-  if (costs == document.end() || !costs->is_object()) {
-    reject("$.costs", costs == document.end() ? Json() : *costs,
-           "an object of costs by op signature");
-  }
-  std::map<std::string, OpCost> result;
-  for (const auto& [key, value] : costs->items()) {
-    result.emplace(key, cost(fmt::format("$.costs[\"{}\"]", key), value));
-  }
-  return result;
-}
-
-Json to_json_entry(const Implementation& implementation) {
-  Json entry = {{"name", implementation.name}, {"seconds", implementation.seconds.count()}};
-  if (implementation.workspace > Bytes()) entry["workspace"] = implementation.workspace.count();
-  if (!implementation.bits.empty()) entry["bits"] = implementation.bits;
-  return entry;
+  if (!others.empty()) others = fmt::format(", \"implementations\": [{}]", others);
+  return fmt::format("{{\"op\": {}, {}{}}}", json::quoted(signature),
+                     figures(cost.seconds, cost.workspace), others);
 }
 
 }  // namespace
 
 CostModel& CostModel::parse(std::string_view text, const std::string& origin,
                             std::vector<std::string>* warnings) {
-  Json document;
-  try {
-    document = Json::parse(text);
-  } catch (const Json::exception& error) {
-    throw InvalidInput(fmt::format("{}: no readable JSON: {}", origin, error.what()));
-  }
-  for (auto& [signature, cost] : Reader(origin, warnings).read(document)) {
-    set(signature, std::move(cost));
-  }
+  CostsSchema schema;
+  json::read(text, origin, schema.root(), warnings);
+  for (auto& [signature, cost] : schema.costs) set(signature, std::move(cost));
   return *this;
 }
 
 CostModel& CostModel::read(const std::filesystem::path& file, std::vector<std::string>* warnings) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(file, error);
-  if (error) throw InvalidInput(fmt::format("{}: {}", file.string(), error.message()));
-  if (size > static_cast<std::uintmax_t>(kLargestFile)) {
-    throw InvalidInput(
-        fmt::format("{}: found {} bytes, expected at most {}", file.string(), size, kLargestFile));
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in || !text) throw InvalidInput(fmt::format("{}: cannot be read", file.string()));
-  return parse(text.str(), file.string(), warnings);
+  return parse(read_file(file, kLargestFile), file.string(), warnings);
 }
 
 std::string CostModel::to_json() const {
-  Json costs = Json::object();
-  for (const auto& [signature, cost] : measured_) {
-    Json entry = {{"seconds", cost.seconds.count()}};
-    if (cost.workspace > Bytes()) entry["workspace"] = cost.workspace.count();
-    for (const Implementation& implementation : cost.implementations) {
-      entry["implementations"].push_back(to_json_entry(implementation));
-    }
-    costs[signature] = std::move(entry);
-  }
-  const Json document = {{"format", kFormat}, {"costs", std::move(costs)}};
-  return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::vector<std::string> rows;
+  for (const auto& [signature, cost] : measured_) rows.push_back(row(signature, cost));
+  return fmt::format("{{\"format\": \"{}\",\n\"costs\": {}}}\n", kFormat, json::one_per_line(rows));
+}
+
+void CostModel::write(const std::filesystem::path& file) const {
+  write_file_atomically(file, to_json());
 }
 
 }  // namespace rockmate

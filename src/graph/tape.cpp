@@ -105,4 +105,14 @@ void Tape::insert_after(std::vector<std::pair<std::size_t, Step>> steps) {
   steps_ = std::move(merged);
 }
 
+IdVector<TensorId, std::size_t> last_touches(const Tape& tape) {
+  IdVector<TensorId, std::size_t> last(tape.tensors().size());
+  for (std::size_t s = 0; s < tape.steps().size(); ++s) {
+    const Node& node = tape.steps()[s].node;
+    for (const TensorId t : node.inputs) last[tape[t].storage] = s;
+    for (const TensorId t : node.outputs) last[tape[t].storage] = s;
+  }
+  return last;
+}
+
 }  // namespace rockmate

@@ -56,4 +56,7 @@ class Tape {
   std::unordered_set<std::string> names_;
 };
 
+/// For each storage, the last step that reads it, or a view of it, or makes it.
+[[nodiscard]] IdVector<TensorId, std::size_t> last_touches(const Tape& tape);
+
 }  // namespace rockmate

@@ -37,8 +37,9 @@ bool is_floating(DType dtype) { return dtype <= DType::kBFloat16; }
 std::int64_t element_count(const Shape& shape) {
   std::int64_t count = 1;
   for (const std::int64_t extent : shape) {
-    if (extent < 0) {
-      throw InvalidInput(fmt::format("shape {}: extents are >= 0", to_string(shape)));
+    if (extent < 0 || extent > kLargestExtent) {
+      throw InvalidInput(
+          fmt::format("shape {}: expected extents from 0 to {}", to_string(shape), kLargestExtent));
     }
     if (__builtin_mul_overflow(count, extent, &count)) {
       throw InvalidInput(fmt::format("shape {}: more than 2^63 - 1 elements", to_string(shape)));
@@ -53,11 +54,11 @@ Bytes TensorType::bytes() const {
   const std::int64_t elements = element_count(shape);
   const std::int64_t bits = entry(dtype).bits;
   if (bits < 8) return Bytes(elements / 8 + (elements % 8 != 0 ? 1 : 0));
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(elements, bits / 8, &bytes)) {
-    throw InvalidInput(fmt::format("{}: more than 2^63 - 1 bytes", to_string(*this)));
+  if (elements > kLargestTensor.count() / (bits / 8)) {
+    throw InvalidInput(
+        fmt::format("{}: more than {} bytes", to_string(*this), kLargestTensor.count()));
   }
-  return Bytes(bytes);
+  return Bytes(elements * (bits / 8));
 }
 
 std::string to_string(const TensorType& type) {

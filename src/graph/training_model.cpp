@@ -1,4 +1,4 @@
-// The optimizer's ops are put onto the tape, and the tape becomes a training graph with kernels.
+// A finished tape becomes a training graph with kernels.
 
 #include "rockmate/training_model.h"
 
@@ -6,106 +6,12 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "graph/autodiff.h"
 #include "graph/op_table.h"
-#include "rockmate/error.h"
+#include "graph/updates.h"
 
 namespace rockmate {
 namespace {
-
-struct OptimizerName {
-  OptimizerKind kind;
-  std::string_view word;
-};
-constexpr OptimizerName kOptimizers[] = {{OptimizerKind::kNone, "none"},
-                                         {OptimizerKind::kSgd, "sgd"},
-                                         {OptimizerKind::kMomentum, "momentum"},
-                                         {OptimizerKind::kAdam, "adam"},
-                                         {OptimizerKind::kAdamW, "adamw"}};
-
-struct OptimizerOp {
-  OpKind kind = OpKind::kSgd;
-  Attributes attributes;
-  std::vector<std::string> states;
-};
-
-OptimizerOp optimizer_op(const TrainingOptions& options) {
-  OptimizerOp op;
-  op.attributes = {{"learning_rate", options.learning_rate},
-                   {"weight_decay", options.weight_decay}};
-  if (options.optimizer == OptimizerKind::kMomentum) {
-    op.kind = OpKind::kMomentum;
-    op.attributes.set("momentum", options.momentum);
-    op.states = {"momentum"};
-  } else if (options.optimizer != OptimizerKind::kSgd) {
-    op.kind = OpKind::kAdam;
-    op.attributes.set("beta1", options.beta1)
-        .set("beta2", options.beta2)
-        .set("epsilon", options.epsilon)
-        .set("decoupled", options.optimizer == OptimizerKind::kAdamW);
-    op.states = {"first_moment", "second_moment"};
-  }
-  return op;
-}
-
-// A parameter with its gradient, in ids of the tape.
-struct Trained {
-  TensorId parameter, gradient;
-  std::vector<TensorId> states = {};
-};
-
-std::vector<Trained> trained_parameters(const Graph& graph, Differentiated& result) {
-  std::vector<Trained> trained;
-  for (std::size_t t = 0; t < graph.tensors().size(); ++t) {
-    const auto gradient = result.gradients[TensorId(t)];
-    if (!graph[TensorId(t)].trainable || !gradient) continue;
-    trained.push_back({TensorId(t), *gradient});
-    result.tape.set_kind(*gradient, ValueKind::kParameterGradient);
-  }
-  return trained;
-}
-
-// The last step that reads each storage or makes it.
-IdVector<TensorId, std::size_t> last_touches(const Tape& tape) {
-  IdVector<TensorId, std::size_t> last(tape.tensors().size());
-  for (std::size_t s = 0; s < tape.steps().size(); ++s) {
-    const Node& node = tape.steps()[s].node;
-    for (const TensorId t : node.inputs) last[tape[t].storage] = s;
-    for (const TensorId t : node.outputs) last[tape[t].storage] = s;
-  }
-  return last;
-}
-
-// An update stands right behind the last use of its parameter and the op that completes the
-// gradient, so that the gradient dies as early as it can.
-void add_updates(Tape& tape, std::vector<Trained>& trained, const TrainingOptions& options) {
-  if (options.optimizer == OptimizerKind::kNone) return;
-  const OptimizerOp op = optimizer_op(options);
-  const auto last = last_touches(tape);
-  std::vector<std::size_t> made(tape.tensors().size());
-  for (std::size_t s = 0; s < tape.steps().size(); ++s) {
-    for (const TensorId t : tape.steps()[s].node.outputs) made[t.index()] = s;
-  }
-  std::vector<std::pair<std::size_t, Step>> updates;
-  for (Trained& entry : trained) {
-    const Tensor parameter = tape[entry.parameter].tensor;
-    std::vector<TensorId> inputs = {entry.parameter, entry.gradient};
-    for (const std::string& state : op.states) {
-      entry.states.push_back(tape.add_source(parameter.name + "." + state, parameter.type,
-                                             ValueKind::kOptimizerState, {}));
-      inputs.push_back(entry.states.back());
-    }
-    const std::size_t place =
-        std::max(last[tape[entry.parameter].storage], made[entry.gradient.index()]);
-    updates.push_back(
-        {place,
-         {{tape.unique(parameter.name + ".update"), op.kind, op.attributes, std::move(inputs), {}},
-          Phase::kUpdate,
-          std::nullopt}});
-  }
-  tape.insert_after(std::move(updates));
-}
 
 OpView view_of(const Tape& tape, const Node& node) {
   OpView view{node.name, node.kind, node.attributes, {}};
@@ -287,19 +193,6 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained) && {
 }
 
 }  // namespace
-
-std::string_view to_string(OptimizerKind optimizer) {
-  return kOptimizers[static_cast<std::size_t>(optimizer)].word;
-}
-
-OptimizerKind parse_optimizer(std::string_view word) {
-  std::string known;
-  for (const OptimizerName& entry : kOptimizers) {
-    if (entry.word == word) return entry.kind;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.word);
-  }
-  throw InvalidInput(fmt::format("unknown optimizer '{}', expected one of {}", word, known));
-}
 
 TrainingModel make_training_model(const Graph& graph, const TrainingOptions& options) {
   Differentiated result = differentiate(graph);

@@ -30,6 +30,87 @@ class Demand {
   IdVector<ValueId, char> wanted_;
 };
 
+// What each run skips, and what dies right after it.
+struct Deaths {
+  std::vector<std::vector<ValueId>> skipped;
+  std::vector<std::vector<ValueId>> dying;
+};
+
+Deaths find_deaths(const TrainingGraph& graph, const Runs& runs) {
+  Deaths deaths{std::vector<std::vector<ValueId>>(runs.size()),
+                std::vector<std::vector<ValueId>>(runs.size())};
+  Demand demand(graph);
+  for (std::size_t i = runs.size(); i-- > 0;) {
+    const Op& op = graph[runs[i].op];
+    auto& dying = deaths.dying[i];
+    for (const ValueId v : op.outputs) {
+      if (demand.wants(v)) continue;
+      // The storage of a view that the same run makes has to be made with it.
+      const auto rests_on_v = [&](ValueId w) {
+        return w != v && graph[w].storage == v && demand.wants(w);
+      };
+      const bool is_base = std::any_of(op.outputs.begin(), op.outputs.end(), rests_on_v);
+      (op.is_optional(v) && !is_base ? deaths.skipped[i] : dying).push_back(v);
+    }
+    const auto dies_here = [&](ValueId v) { return !graph[v].is_source && !demand.wants(v); };
+    std::copy_if(op.needs.begin(), op.needs.end(), std::back_inserter(dying), dies_here);
+    for (const ValueId v : op.accumulates) {
+      const bool is_last = graph[v].contributors.back() == runs[i].op;
+      if (is_last && dies_here(v)) dying.push_back(v);
+    }
+    demand.step_over(runs[i].op);
+  }
+  return deaths;
+}
+
+bool contains(const std::vector<ValueId>& list, ValueId v) {
+  return std::find(list.begin(), list.end(), v) != list.end();
+}
+
+// What is resident while a schedule is written down, run by run.
+class Writer {
+ public:
+  explicit Writer(const TrainingGraph& graph)
+      : graph_(graph), resident_(graph.values().size()), users_(graph.values().size()) {}
+
+  void write(Run run, std::vector<ValueId> skipped, const std::vector<ValueId>& dying,
+             TakeOver take_over) {
+    const Op& op = graph_[run.op];
+    Compute compute{run.op, run.implementation, {}, std::move(skipped)};
+    if (take_over == TakeOver::kWhereEqual) {
+      for (const InPlace& pair : take_overs(graph_, run.op)) {
+        const bool is_made = !contains(compute.skip, pair.output);
+        const bool is_alone = users_[graph_[pair.input].storage] == 1 && users_[pair.output] == 0;
+        if (is_made && is_alone && contains(dying, pair.input)) {
+          compute.in_place.push_back(pair.output);
+          set(pair.input, false);
+        }
+      }
+    }
+    // A skipped output that an earlier run left resident does not exist: it would have died there.
+    for (const ValueId v : op.outputs) set(v, !contains(compute.skip, v));
+    for (const ValueId v : op.accumulates) set(v, true);
+    schedule_.emplace_back(std::move(compute));
+    for (const ValueId v : dying) {
+      if (resident_[v]) schedule_.emplace_back(Free{v});
+      set(v, false);
+    }
+  }
+  [[nodiscard]] Schedule finish() && { return std::move(schedule_); }
+
+ private:
+  void set(ValueId v, bool resident) {
+    if ((resident_[v] != 0) == resident) return;
+    resident_[v] = resident;
+    resident ? ++users_[graph_[v].storage] : --users_[graph_[v].storage];
+  }
+
+  const TrainingGraph& graph_;
+  IdVector<ValueId, char> resident_;
+  IdVector<ValueId, std::size_t> users_;  // resident values on each storage
+  Schedule schedule_;
+};
+
 }  // namespace
 
 Runs program_order(const TrainingGraph& graph) {
@@ -53,46 +134,34 @@ Runs without_idle_runs(const TrainingGraph& graph, const Runs& runs) {
   return kept;
 }
 
-Schedule schedule_from_runs(const TrainingGraph& graph, const Runs& runs) {
-  // Backwards: what each run skips, and what dies right after it.
-  std::vector<std::vector<ValueId>> skipped(runs.size());
-  std::vector<std::vector<ValueId>> dying(runs.size());
-  Demand demand(graph);
-  for (std::size_t i = runs.size(); i-- > 0;) {
-    const Op& op = graph[runs[i].op];
-    for (const ValueId v : op.outputs) {
-      if (demand.wants(v)) continue;
-      // The storage of a view that the same run makes has to be made with it.
-      const auto rests_on_v = [&](ValueId w) {
-        return w != v && graph[w].storage == v && demand.wants(w);
-      };
-      const bool is_base = std::any_of(op.outputs.begin(), op.outputs.end(), rests_on_v);
-      (op.is_optional(v) && !is_base ? skipped : dying)[i].push_back(v);
+std::vector<InPlace> take_overs(const TrainingGraph& graph, OpId id) {
+  const Op& op = graph[id];
+  const auto on = [&](ValueId storage) {
+    return std::count_if(op.outputs.begin(), op.outputs.end(),
+                         [&](ValueId v) { return graph[v].storage == storage; });
+  };
+  std::vector<InPlace> usable;
+  for (const InPlace& pair : op.in_place) {
+    const ValueId from = graph[pair.input].storage;
+    const auto clashes = [&](const InPlace& other) {
+      return other.input == pair.input || other.output == pair.output;
+    };
+    if (graph[from].is_source || graph[from].bytes != graph[pair.output].bytes || on(from) != 0 ||
+        on(pair.output) != 1 || std::any_of(usable.begin(), usable.end(), clashes)) {
+      continue;
     }
-    const auto dies_here = [&](ValueId v) { return !graph[v].is_source && !demand.wants(v); };
-    std::copy_if(op.needs.begin(), op.needs.end(), std::back_inserter(dying[i]), dies_here);
-    for (const ValueId v : op.accumulates) {
-      const bool is_last = graph[v].contributors.back() == runs[i].op;
-      if (is_last && dies_here(v)) dying[i].push_back(v);
-    }
-    demand.step_over(runs[i].op);
+    usable.push_back(pair);
   }
+  return usable;
+}
 
-  Schedule schedule;
-  IdVector<ValueId, char> resident(graph.values().size());
+Schedule schedule_from_runs(const TrainingGraph& graph, const Runs& runs, TakeOver take_over) {
+  Deaths deaths = find_deaths(graph, runs);
+  Writer writer(graph);
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const Op& op = graph[runs[i].op];
-    // A skipped output that an earlier run left resident does not exist: it would have died there.
-    schedule.emplace_back(Compute{runs[i].op, runs[i].implementation, {}, skipped[i]});
-    for (const ValueId v : op.outputs) resident[v] = true;
-    for (const ValueId v : skipped[i]) resident[v] = false;
-    for (const ValueId v : op.accumulates) resident[v] = true;
-    for (const ValueId v : dying[i]) {
-      if (resident[v]) schedule.emplace_back(Free{v});
-      resident[v] = false;
-    }
+    writer.write(runs[i], std::move(deaths.skipped[i]), deaths.dying[i], take_over);
   }
-  return schedule;
+  return std::move(writer).finish();
 }
 
 Schedule plain_schedule(const TrainingGraph& graph) {

@@ -34,12 +34,20 @@ TEST_F(InspectVerb, CountsOpsAndBytes) {
   EXPECT_EQ(object["plain_peak_bytes"], testing::kTinyPeak);
   EXPECT_EQ(object["plain_peak_op"], "loss");
   EXPECT_EQ(object["plain_seconds"], 12.0);
+  EXPECT_EQ(object["floor_bytes"], 400) << "x, b, dc and db while C.backward runs";
+  EXPECT_GE(object["blocks"], 1);
+  std::size_t forward_ops = 0;
+  for (const json& each : object["distinct_blocks"]) {
+    forward_ops += each["instances"].get<std::size_t>() * each["forward_ops"].get<std::size_t>();
+  }
+  EXPECT_EQ(forward_ops, 3u);
 }
 
 TEST_F(InspectVerb, TellsPeople) {
   const auto outcome = run_rockmate({"inspect", model_});
   EXPECT_EQ(outcome.exit, 0) << outcome.err;
-  for (const char* part : {"tiny: 7 ops, 7 values", "while 'loss' runs", "activations"}) {
+  for (const char* part :
+       {"tiny: 7 ops, 7 values", "while 'loss' runs", "activations", "memory floor", "The chain"}) {
     EXPECT_THAT(outcome.out, HasSubstr(part));
   }
 }

@@ -69,6 +69,8 @@ TEST_F(PlanVerb, JsonHasExactlyTheKeysThatAreDocumented) {
   EXPECT_EQ(object["seconds"], 12);
   EXPECT_EQ(object["overhead"], 0);
   EXPECT_EQ(object["proven_optimal"], true);
+  EXPECT_GE(object["blocks"], object["distinct_blocks"]);
+  EXPECT_GE(object["distinct_blocks"], 1);
 }
 
 TEST_F(PlanVerb, WithoutALayoutThereIsNoArena) {

@@ -16,7 +16,10 @@ Shape kernel_of(const Shape& weight) { return {weight.begin() + 2, weight.end()}
 
 std::int64_t groups_of(const OpView& op) {
   const std::int64_t groups = op.attributes.integer("groups", 1);
-  if (groups < 1) op.reject(fmt::format("groups is {}, expected a number >= 1", groups));
+  if (groups < 1 || groups > op.shape(0)[1]) {
+    op.reject(fmt::format("groups is {}, expected 1 <= groups <= the {} channels of {}", groups,
+                          op.shape(0)[1], to_string(op.shape(0))));
+  }
   return groups;
 }
 
@@ -35,9 +38,9 @@ Types infer_conv(const OpView& op) {
   const Shape& x = op.shape(0);
   const Shape& weight = op.shape(1);
   const std::int64_t groups = groups_of(op);
-  if (x[1] != weight[1] * groups || weight[0] % groups != 0) {
-    op.reject(fmt::format("input {} has {} channels and weight {} with {} groups expects {}",
-                          to_string(x), x[1], to_string(weight), groups, weight[1] * groups));
+  if (x[1] % groups != 0 || x[1] / groups != weight[1] || weight[0] % groups != 0) {
+    op.reject(fmt::format("input {} has {} channels in {} groups, weight {} expects {} in each",
+                          to_string(x), x[1], groups, to_string(weight), weight[1]));
   }
   if (op.has(2)) require_shape(op, 2, {weight[0]}, "the bias");
   Shape y = {x[0], weight[0]};
@@ -53,11 +56,11 @@ Types infer_conv_transpose(const OpView& op) {
   const Shape& weight = op.shape(1);
   const std::int64_t groups = groups_of(op);
   if (x[1] != weight[0] || weight[0] % groups != 0) {
-    op.reject(fmt::format("input {} has {} channels and weight {} with {} groups expects {}",
-                          to_string(x), x[1], to_string(weight), groups, weight[0]));
+    op.reject(fmt::format("input {} has {} channels in {} groups, weight {} expects {} in all",
+                          to_string(x), x[1], groups, to_string(weight), weight[0]));
   }
-  if (op.has(2)) require_shape(op, 2, {weight[1] * groups}, "the bias");
   const Window window = window_of(op, kernel_of(weight));
+  if (op.has(2)) require_shape(op, 2, {weight[1] * groups}, "the bias");
   const auto& extra = per_axis(op, "output_padding", window.rank());
   Shape y = {x[0], weight[1] * groups};
   for (std::size_t d = 0; d < window.rank(); ++d) {
@@ -86,16 +89,16 @@ Types infer_weight_gradient(const OpView& op) {
 }
 
 double conv_flops(const OpView& op, const Types& outputs) {
-  return 2 * count(outputs[0]) * static_cast<double>(product(op.shape(1), 1, op.rank(1)));
+  return 2 * count(outputs[0]) * product(op.shape(1), 1);
 }
 
 double conv_transpose_flops(const OpView& op, const Types&) {
-  return 2 * count(op.input(0)) * static_cast<double>(product(op.shape(1), 1, op.rank(1)));
+  return 2 * count(op.input(0)) * product(op.shape(1), 1);
 }
 
 double weight_gradient_flops(const OpView& op, const Types& outputs) {
   const Shape& weight = outputs[0].shape;
-  return 2 * count(op.input(1)) * static_cast<double>(product(weight, 1, weight.size()));
+  return 2 * count(op.input(1)) * product(weight, 1);
 }
 
 void contribute_bias(GradientScope& scope) {

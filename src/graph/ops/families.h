@@ -19,6 +19,7 @@ void add_activation_ops(OpDefinitions& table);
 void add_softmax_ops(OpDefinitions& table);
 void add_random_ops(OpDefinitions& table);
 void add_indexing_ops(OpDefinitions& table);
+void add_part_ops(OpDefinitions& table);
 void add_movement_ops(OpDefinitions& table);
 void add_resize_ops(OpDefinitions& table);
 void add_arithmetic_ops(OpDefinitions& table);

@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace rockmate {
+namespace {
+
+// Of kernels, strides, dilations and pads; with extents up to kLargestExtent nothing overflows.
+constexpr std::int64_t kLargestWindow = std::int64_t{1} << 20;
+
+}  // namespace
 
 Types same_type(const OpView& op) { return {op.input(0)}; }
 
@@ -89,18 +95,18 @@ Window window_of(const OpView& op, std::vector<std::int64_t> kernel) {
   window.after.assign(middle, pads.end());
   window.dilations = op.attributes.find("dilations") == nullptr ? std::vector<std::int64_t>(n, 1)
                                                                 : per_axis(op, "dilations", n);
-  const auto positive = [](std::int64_t x) { return x >= 1; };
-  const auto all = [&](const auto& list) {
-    return std::all_of(list.begin(), list.end(), positive);
+  const auto check = [&](std::string_view what, const std::vector<std::int64_t>& list,
+                         std::int64_t least) {
+    for (const std::int64_t x : list) {
+      if (x >= least && x <= kLargestWindow) continue;
+      op.reject(fmt::format("{} {}: expected numbers from {} to {}", what, to_string(list), least,
+                            kLargestWindow));
+    }
   };
-  if (!all(window.kernel) || !all(window.strides) || !all(window.dilations)) {
-    op.reject(fmt::format("kernel {}, strides {}, dilations {}: expected numbers >= 1",
-                          to_string(window.kernel), to_string(window.strides),
-                          to_string(window.dilations)));
-  }
-  if (std::any_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad < 0; })) {
-    op.reject(fmt::format("pads {}: expected numbers >= 0", to_string(pads)));
-  }
+  check("kernel", window.kernel, 1);
+  check("strides", window.strides, 1);
+  check("dilations", window.dilations, 1);
+  check("pads", pads, 0);
   return window;
 }
 
@@ -125,9 +131,9 @@ Shape window_counts(const OpView& op, const Window& window, const Shape& image, 
   return counts;
 }
 
-std::int64_t product(const Shape& shape, std::size_t begin, std::size_t end) {
-  std::int64_t result = 1;
-  for (std::size_t i = begin; i < end; ++i) result *= shape[i];
+double product(const Shape& shape, std::size_t begin) {
+  double result = 1;
+  for (std::size_t i = begin; i < shape.size(); ++i) result *= static_cast<double>(shape[i]);
   return result;
 }
 

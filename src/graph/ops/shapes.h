@@ -36,7 +36,6 @@ void require_same_dtype(const OpView& op, std::size_t a, std::size_t b);
 struct Window {
   std::vector<std::int64_t> kernel, strides, before, after, dilations;
   [[nodiscard]] std::size_t rank() const { return kernel.size(); }
-  [[nodiscard]] std::int64_t elements() const { return element_count(kernel); }
   /// Elements that the window spans along an axis.
   [[nodiscard]] std::int64_t span(std::size_t axis) const {
     return dilations[axis] * (kernel[axis] - 1) + 1;
@@ -47,7 +46,8 @@ struct Window {
 [[nodiscard]] Shape window_counts(const OpView& op, const Window& window, const Shape& image,
                                   bool ceil_mode = false);
 
-[[nodiscard]] std::int64_t product(const Shape& shape, std::size_t begin, std::size_t end);
+/// Of the extents from `begin` on, as a real number, for FLOPs.
+[[nodiscard]] double product(const Shape& shape, std::size_t begin);
 /// Elements as a real number, for FLOPs.
 [[nodiscard]] double count(const TensorType& type);
 [[nodiscard]] Bytes times(std::int64_t factor, Bytes bytes);

@@ -1,0 +1,29 @@
+// From a planner's runs to a plan that can be handed out: implementations chosen, frees derived,
+// addresses given, replayed by the judge, compared with the budget.
+#pragma once
+
+#include <optional>
+
+#include "rockmate/plan.h"
+#include "schedule/runs.h"
+
+namespace rockmate {
+
+/// The runs with, for each, the fastest implementation of its op's numeric class whose workspace
+/// fits beside what lives at that moment; where none fits, the one with the least workspace. `runs`
+/// must be executable.
+[[nodiscard]] Runs with_implementations(const TrainingGraph& graph, const Runs& runs,
+                                        TakeOver take_over, Bytes budget);
+
+/// The plan that these runs make, or nothing if it does not keep the budget. The lower bound and
+/// the planner's name are left to the caller. Deterministic; throws InternalError if the judge
+/// finds a rule broken.
+[[nodiscard]] std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs,
+                                         TakeOver take_over, Bytes budget,
+                                         const PlanOptions& options);
+
+/// The bytes that these runs need at least, layout included unless the options leave it out.
+[[nodiscard]] Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
+                              const PlanOptions& options);
+
+}  // namespace rockmate

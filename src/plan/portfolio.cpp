@@ -1,0 +1,224 @@
+// The order of things: the plain iteration if it fits, at once; refuse what lies below the floor;
+// what the dynamic program has on its shelf; a search from program order and one from the shelf's
+// best. A layout that does not fit is searched again under a smaller inner budget.
+
+#include "plan/portfolio.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "plan/finish.h"
+#include "schedule/implementations.h"
+#include "search/search.h"
+
+namespace rockmate {
+namespace {
+
+// Moves of all searches for one plan, unless the caller sets a limit.
+constexpr std::uint64_t kDefaultMoves = 1'500'000;
+// How often the inner budget gives way to a layout that does not fit.
+constexpr int kInnerBudgets = 4;
+// Steps of the bisection for the least budget, and the share of all moves for each.
+constexpr int kLeanSteps = 6;
+// Drafts well within the budget start no better than the fastest one; the leanest may.
+constexpr double kColdTemperature = 1e-5;
+
+}  // namespace
+
+Portfolio::Portfolio(const TrainingGraph& graph, const PlanOptions& options)
+    : graph_(graph),
+      options_(options),
+      started_(std::chrono::steady_clock::now()),
+      floor_(memory_floor(graph)) {
+  const auto plain = simulate(graph, plain_schedule(graph));
+  ROCKMATE_CHECK(plain.has_value(), plain.has_value() ? "" : plain.error().message);
+  plain_peak_ = plain->peak;
+  lower_bound_ = fastest();
+}
+
+// Every op runs at least once: the simplest bound there is.
+Seconds Portfolio::fastest() const {
+  Seconds sum;
+  for (const Op& op : graph_.ops()) {
+    const auto by_seconds = [](const Implementation& x, const Implementation& y) {
+      return x.seconds < y.seconds;
+    };
+    sum += std::min_element(op.implementations.begin(), op.implementations.end(), by_seconds)
+               ->seconds;
+  }
+  return sum;
+}
+
+const std::vector<Shelf>& Portfolio::shelves() {
+  if (!shelves_) {
+    shelves_.emplace();
+    const Planner planner = options_.planner;
+    if (planner == Planner::kSqrt) shelves_->push_back(sqrt_shelf(graph_));
+    if (planner == Planner::kRotor || searches()) {
+      shelves_->push_back(rotor_shelf(graph_, options_));
+    }
+    if (planner != Planner::kRotor) shelves_->push_back(plain_shelf(graph_));
+  }
+  return *shelves_;
+}
+
+std::optional<Seconds> Portfolio::time_left() const {
+  if (!options_.time_limit) return std::nullopt;
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
+  return Seconds(std::max(0.0, options_.time_limit->count() - spent.count()));
+}
+
+void Portfolio::report(const char* stage, const std::optional<Plan>& best) const {
+  if (!options_.progress) return;
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
+  Progress progress{stage, Seconds(spent.count()), std::nullopt, 0};
+  if (best) progress.overhead = best->overhead;
+  const double plain = graph_.plain_seconds().count();
+  if (plain > 0) progress.lower_bound_overhead = lower_bound_.count() / plain - 1;
+  options_.progress(progress);
+}
+
+void Portfolio::keep_better(std::optional<Plan>& best, std::optional<Plan> other,
+                            const char* stage) {
+  if (other && (!best || other->seconds < best->seconds)) best = std::move(other);
+  report(stage, best);
+}
+
+// Program order, each op in its fastest implementation that fits; else exactly the plain iteration.
+std::optional<Plan> Portfolio::plain_within(Bytes budget) const {
+  if (plain_peak_ > budget) return std::nullopt;
+  const Runs order = program_order(graph_);
+  const Runs chosen = with_implementations(graph_, order, TakeOver::kNever, budget);
+  auto plan = finish(graph_, chosen, TakeOver::kNever, budget, options_);
+  if (!plan || plan->seconds > graph_.plain_seconds()) {
+    plan = finish(graph_, order, TakeOver::kNever, budget, options_);
+  }
+  if (plan) plan->planner = "plain";
+  return plan;
+}
+
+std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
+  std::optional<Plan> best;
+  for (const Shelf& shelf : shelves()) {
+    keep_better(best, shelf.best_within(graph_, budget, options_), shelf.planner().c_str());
+  }
+  return best;
+}
+
+// Where searches start: program order, the shelves' best within the budget, or their leanest.
+std::vector<Runs> Portfolio::starts(Bytes budget) {
+  std::vector<Runs> runs = {program_order(graph_)};
+  for (const Shelf& shelf : shelves()) {
+    if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
+    const auto& drafts = shelf.drafts();
+    const auto beyond =
+        std::find_if(drafts.begin(), drafts.end(), [&](const Draft& d) { return d.peak > budget; });
+    runs.push_back(beyond == drafts.begin() ? drafts.front().runs : std::prev(beyond)->runs);
+  }
+  return runs;
+}
+
+std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
+                                               std::uint64_t moves) {
+  Bytes inner = budget;
+  Runs runs = start;
+  for (int attempt = 0; attempt < kInnerBudgets; ++attempt) {
+    SearchOptions search;
+    search.seed = options_.seed;
+    search.work_limit = attempt == 0 ? moves : moves / 4;
+    search.time_limit = time_left();
+    search.lower_bound = lower_bound_;
+    search.stop = options_.stop;
+    if (attempt > 0) search.start_temperature = kColdTemperature;
+    SearchResult result = improve(graph_, inner, runs, search);
+    const Bytes needed = needed_by(graph_, result.runs, TakeOver::kWhereEqual, options_);
+    if (!leanest_search_ || needed < *leanest_search_) leanest_search_ = needed;
+    if (!result.feasible) return std::nullopt;
+    if (auto plan = finish(graph_, result.runs, TakeOver::kWhereEqual, budget, options_)) {
+      plan->planner = "search";
+      return plan;
+    }
+    inner -= needed - budget;
+    if (inner < floor_.bytes) return std::nullopt;
+    runs = std::move(result.runs);
+  }
+  return std::nullopt;
+}
+
+std::optional<Plan> Portfolio::best_within(Bytes budget) {
+  if (budget < floor_.bytes) return std::nullopt;
+  std::optional<Plan> best;
+  if (options_.planner != Planner::kRotor && options_.planner != Planner::kSqrt) {
+    keep_better(best, plain_within(budget), "plain");
+  }
+  if (!best) {
+    best = shelved_within(budget);
+    if (searches()) {
+      const std::vector<Runs> from = starts(budget);
+      const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / from.size();
+      for (const Runs& start : from) {
+        if (options_.stop.stop_requested()) break;
+        keep_better(best, searched_within(budget, start, moves), "search");
+      }
+    }
+  }
+  if (best) {
+    best->lower_bound = std::min(lower_bound_, best->seconds);
+    best->proven_optimal = best->seconds.count() <= lower_bound_.count() * (1 + 1e-9);
+  }
+  return best;
+}
+
+std::optional<Bytes> Portfolio::smallest_on_shelves() {
+  std::optional<Bytes> least;
+  for (const Shelf& shelf : shelves()) {
+    const auto bytes = shelf.smallest(graph_, options_);
+    if (bytes && (!least || *bytes < *least)) least = bytes;
+  }
+  return least;
+}
+
+std::optional<Plan> Portfolio::leanest() {
+  std::optional<Bytes> least = smallest_on_shelves();
+  if (!least) return std::nullopt;
+  if (searches()) {
+    // Bisection between the floor and what is known to be enough; every search may also come upon
+    // something leaner than it was asked for.
+    Bytes low = floor_.bytes;
+    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanSteps;
+    for (int step = 0; step < kLeanSteps && low < *least; ++step) {
+      if (options_.stop.stop_requested()) break;
+      const Bytes middle = low + Bytes((*least - low).count() / 2);
+      const auto plan = searched_within(middle, starts(middle).back(), moves);
+      if (plan) {
+        least = plan->needed();
+      } else {
+        low = middle + Bytes(1);
+      }
+      if (leanest_search_ && *leanest_search_ < *least) least = leanest_search_;
+    }
+  }
+  return best_within(*least);
+}
+
+NoPlan Portfolio::explain_no_plan(Bytes budget) {
+  NoPlan no_plan;
+  no_plan.budget = budget;
+  no_plan.lower_bound = floor_.bytes;
+  no_plan.smallest_feasible = smallest_on_shelves();
+  if (leanest_search_ && (!no_plan.smallest_feasible || *leanest_search_ < *no_plan.smallest_feasible)) {
+    no_plan.smallest_feasible = leanest_search_;
+  }
+  if (floor_.op) no_plan.forced_op = graph_[*floor_.op].name;
+  for (const ValueId v : floor_.values) no_plan.forced_values.push_back(graph_[v].name);
+  if (budget < graph_.static_bytes()) {
+    no_plan.reason = "the parameters, inputs and optimizer states alone do not fit";
+  } else if (budget < floor_.bytes) {
+    no_plan.reason = "no plan exists within the budget";
+  } else {
+    no_plan.reason = "no plan was found within the budget";
+  }
+  return no_plan;
+}
+
+}  // namespace rockmate

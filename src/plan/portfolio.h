@@ -1,0 +1,53 @@
+// The planners side by side on one graph. What does not depend on the budget is found once.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "bounds/memory_floor.h"
+#include "plan/shelf.h"
+#include "rockmate/plan.h"
+
+namespace rockmate {
+
+class Portfolio {
+ public:
+  /// Both must outlive it.
+  Portfolio(const TrainingGraph& graph, const PlanOptions& options);
+
+  /// The best plan within the budget, complete but for `planning_seconds`.
+  [[nodiscard]] std::optional<Plan> best_within(Bytes budget);
+  /// The best plan within the least budget for which one is found; nullopt if there is none at all
+  /// (a planner that was stopped).
+  [[nodiscard]] std::optional<Plan> leanest();
+  /// Why there is no plan within the budget.
+  [[nodiscard]] NoPlan explain_no_plan(Bytes budget);
+
+  [[nodiscard]] Bytes plain_peak() const { return plain_peak_; }
+
+ private:
+  [[nodiscard]] bool searches() const { return options_.planner == Planner::kPortfolio; }
+  [[nodiscard]] const std::vector<Shelf>& shelves();
+  [[nodiscard]] std::optional<Plan> plain_within(Bytes budget) const;
+  [[nodiscard]] std::optional<Plan> shelved_within(Bytes budget);
+  [[nodiscard]] std::optional<Plan> searched_within(Bytes budget, const Runs& start,
+                                                    std::uint64_t moves);
+  [[nodiscard]] std::vector<Runs> starts(Bytes budget);
+  [[nodiscard]] std::optional<Bytes> smallest_on_shelves();
+  [[nodiscard]] std::optional<Seconds> time_left() const;
+  void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
+  void report(const char* stage, const std::optional<Plan>& best) const;
+  [[nodiscard]] Seconds fastest() const;
+
+  const TrainingGraph& graph_;
+  const PlanOptions& options_;
+  std::chrono::steady_clock::time_point started_;
+  Bytes plain_peak_;
+  Seconds lower_bound_;
+  MemoryFloor floor_;
+  std::optional<std::vector<Shelf>> shelves_;
+  std::optional<Bytes> leanest_search_;  // bytes of the leanest plan that a search came upon
+};
+
+}  // namespace rockmate

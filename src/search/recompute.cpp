@@ -1,0 +1,105 @@
+// Moves that change which ops run again.
+//
+// Forget: a value that lives across a place above the budget is made again before its next use.
+// Its inputs must be there by then: one that would itself have to live across the place is made
+// again too, or not, by a coin; so a move is anything from one run to a whole segment. How many
+// runs it may add is drawn from 1, 2, 4, ...: short ones matter at moderate budgets, long ones at
+// the lowest.
+//
+// Drop: a run that an earlier one can stand in for is removed, and with it every run that only
+// made its inputs. Replace: drop one, and where that leads above the budget forget something there.
+
+#include <algorithm>
+
+#include "search/moves.h"
+
+namespace rockmate::search {
+namespace {
+
+constexpr double kMakeInputAgain = 0.7;
+constexpr std::size_t kInsertionScales = 8;  // up to 2^kInsertionScales - 1 runs
+constexpr int kTries = 16;                   // values tried that may not live across the place
+
+}  // namespace
+
+// Runs the producer again before `next`, so that the value need not live across `slot`.
+bool Moves::make_again(ValueId value, RunId next, std::size_t slot) {
+  const auto producer = problem_.graph[value].producer;
+  if (!producer || !problem_.graph[*producer].recomputable || !may_insert() ||
+      !can_run_before(*producer, next)) {
+    return false;
+  }
+  const std::uint16_t choice = state_.choice(state_.runs_of(*producer).front());
+  const RunId run = state_.insert_before(next, *producer, choice);
+  make_inputs_again(run, slot);
+  const RunId previous = previous_of_op(run);
+  if (previous != kEnd && is_idle(previous)) remove_with_inputs(previous);
+  return true;
+}
+
+void Moves::make_inputs_again(RunId run, std::size_t slot) {
+  for (const ValueId input : problem_.needs[state_.op(run)]) {
+    const auto& events = state_.events(input);
+    const std::size_t here = state_.first_event_at(input, state_.slot(run));
+    const bool lives_on = here + 1 < events.size() && !events[here + 1].produces;
+    const bool was_near = here > 0 && state_.slot(events[here - 1].run) >= slot;
+    if (!lives_on && !was_near && random_.chance(kMakeInputAgain)) make_again(input, run, slot);
+  }
+}
+
+void Moves::remove_with_inputs(RunId run) {
+  std::vector<RunId> producers;
+  for (const ValueId input : problem_.needs[state_.op(run)]) {
+    producers.push_back(producer_for(run, input));
+  }
+  state_.remove(run);
+  for (const RunId producer : producers) {
+    const bool runs_again = state_.runs_of(state_.op(producer)).size() > 1;
+    if (state_.is_alive(producer) && runs_again && is_idle(producer)) remove_with_inputs(producer);
+  }
+}
+
+// The whole storage: all its values that live across the slot.
+bool Moves::forget_across(std::size_t slot, ValueId value) {
+  bool done = false;
+  for (const ValueId v : problem_.members[problem_.storage[value]]) {
+    const auto& events = state_.events(v);
+    const std::size_t next = state_.first_event_at(v, slot);
+    if (next == 0 || next == events.size()) continue;
+    const bool is_used_here = state_.slot(events[next].run) == slot;
+    if (events[next].produces || is_used_here) continue;
+    done |= make_again(v, events[next].run, slot);
+  }
+  return done;
+}
+
+bool Moves::forget() {
+  if (problem_.forgettable.empty()) return false;
+  const std::size_t slot = state_.excess() > 0 ? state_.profile().random_over_slot(random_)
+                                               : random_.below(state_.slot_count());
+  const std::size_t scale = std::size_t{1} << random_.below(kInsertionScales);
+  allow_insertions(scale + random_.below(scale));
+  for (int k = 0; k < kTries; ++k) {
+    const ValueId v = problem_.forgettable[random_.below(problem_.forgettable.size())];
+    if (!forget_across(slot, v)) continue;
+    state_.settle();
+    return true;
+  }
+  return false;
+}
+
+bool Moves::drop() {
+  const RunId run = random_rerun();
+  if (run == kEnd || !can_remove(run)) return false;
+  remove_with_inputs(run);
+  state_.settle();
+  return true;
+}
+
+bool Moves::replace() {
+  if (!drop()) return false;
+  if (state_.excess() > 0) forget();
+  return true;
+}
+
+}  // namespace rockmate::search

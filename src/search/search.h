@@ -1,0 +1,48 @@
+// Whole-graph search: improves any plan by simulated annealing on its sequence of runs.
+// What it returns is executable, and where it says feasible, within the budget by the judge's
+// count.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+
+#include "rockmate/units.h"
+#include "schedule/runs.h"
+
+namespace rockmate {
+
+/// How far a search has come.
+struct SearchProgress {
+  std::uint64_t moves = 0;
+  bool feasible = false;
+  Bytes peak;       ///< of the best plan so far
+  Seconds seconds;  ///< of the best plan so far
+};
+
+struct SearchOptions {
+  std::uint64_t seed = 0;
+  std::uint64_t work_limit = 10'000'000;  ///< moves; alone it makes the search repeatable
+  std::optional<Seconds> time_limit = std::nullopt;  ///< by the clock: not repeatable
+  double start_temperature = 1e-3;                   ///< in units of the plain iteration's seconds
+  double end_temperature = 1e-6;
+  Seconds lower_bound = Seconds(0);  ///< a plan that meets it ends the search
+  std::stop_token stop = {};
+  std::function<void(const SearchProgress&)> progress = nullptr;
+};
+
+struct SearchResult {
+  Runs runs;   ///< for schedule_from_runs(..., TakeOver::kWhereEqual)
+  Bytes peak;  ///< as the judge counts it, static bytes included
+  Seconds seconds;
+  bool feasible = false;  ///< peak <= budget; otherwise the plan with the smallest peak seen
+  std::uint64_t moves = 0;
+};
+
+/// Minimises the seconds of a plan within the budget. `start` is executable (InvalidInput if not)
+/// and need not fit. Runs whose implementation is not of the graph's numeric class get its fastest.
+[[nodiscard]] SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
+                                   const SearchOptions& options = {});
+
+}  // namespace rockmate

@@ -1,0 +1,95 @@
+// Every op of the table against finite differences, on the training graph itself: what is checked
+// is the gradient of each op and autodiff's wiring around it.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "rockmate/schedule.h"
+#include "support/interpreter.h"
+#include "support/op_examples.h"
+
+namespace rockmate {
+namespace {
+
+using testing::Interpreter;
+using testing::OpExample;
+
+TrainingModel model_of(const OpExample& example) {
+  return make_training_model(testing::example_model(example), {.optimizer = OptimizerKind::kNone});
+}
+
+// (loss(w + h) - loss(w - h)) / 2h for one element of a parameter.
+double finite_difference(Interpreter& interpreter, ValueId parameter, std::size_t element) {
+  constexpr double kStep = 1e-5;
+  const std::vector<double> original = interpreter[parameter].data;
+  double difference = 0;
+  for (const double sign : {1.0, -1.0}) {
+    std::vector<double> moved = original;
+    moved[element] += sign * kStep;
+    interpreter.set(parameter, moved);
+    interpreter.run_losses();
+    difference += sign * interpreter.total_loss();
+  }
+  interpreter.set(parameter, original);
+  return difference / (2 * kStep);
+}
+
+class OpGradient : public ::testing::TestWithParam<OpExample> {};
+
+TEST_P(OpGradient, EqualsFiniteDifferences) {
+  const TrainingModel model = model_of(GetParam());
+  const Schedule plain = plain_schedule(model.graph);
+  const auto trace = simulate(model.graph, plain);
+  ASSERT_TRUE(trace.has_value()) << trace.error();
+  Interpreter backward(model);
+  backward.run(plain);
+  Interpreter forward(model);
+  ASSERT_FALSE(model.trained.empty());
+  for (const TrainedParameter& trained : model.trained) {
+    const testing::Array gradient = backward[trained.gradient];
+    ASSERT_EQ(gradient.shape, model.types[trained.parameter].shape);
+    double largest = 0;
+    for (std::size_t e = 0; e < gradient.data.size(); ++e) {
+      const double expected = finite_difference(forward, trained.parameter, e);
+      EXPECT_NEAR(gradient.data[e], expected, 1e-6 * (1 + std::abs(expected)))
+          << model.graph[trained.parameter].name << "[" << e << "]";
+      largest = std::max(largest, std::abs(expected));
+    }
+    EXPECT_GT(largest, 1e-3) << "the example does not depend on "
+                             << model.graph[trained.parameter].name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, OpGradient, ::testing::ValuesIn(testing::op_examples()),
+                         [](const auto& tested) {
+                           return std::string(to_string(tested.param.kind)) + "_" +
+                                  (tested.param.name.empty() ? "op" : tested.param.name);
+                         });
+
+// A new entry of the table without an example fails here.
+TEST(OpTable, EachKindRunsInAnExample) {
+  std::set<OpKind> kinds;
+  std::set<OpKind> with_own_example;
+  for (const OpExample& example : testing::op_examples()) {
+    with_own_example.insert(example.kind);
+    const TrainingModel model = model_of(example);
+    bool has_own_kind = false;
+    for (const Kernel& kernel : model.kernels) {
+      kinds.insert(kernel.kind);
+      has_own_kind = has_own_kind || kernel.kind == example.kind;
+    }
+    EXPECT_TRUE(has_own_kind) << to_string(example.kind) << " " << example.name;
+  }
+  for (std::size_t k = 0; k < kOpKinds; ++k) {
+    const auto kind = static_cast<OpKind>(k);
+    const bool is_optimizer = kind >= OpKind::kSgd;  // see optimizer_test
+    EXPECT_TRUE(is_optimizer || kinds.contains(kind)) << to_string(kind);
+    const bool is_layer = kind < OpKind::kFill && kind != OpKind::kRunningStatistics;
+    EXPECT_TRUE(!is_layer || with_own_example.contains(kind)) << to_string(kind);
+  }
+}
+
+}  // namespace
+}  // namespace rockmate

@@ -1,0 +1,433 @@
+#include "support/op_examples.h"
+
+#include <random>
+
+namespace rockmate::testing {
+namespace {
+
+// Elements drawn from [low, high], the same in every run.
+std::vector<double> draw(const Shape& shape, double low, double high, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> uniform(low, high);
+  std::vector<double> data(static_cast<std::size_t>(element_count(shape)));
+  for (double& element : data) element = uniform(random);
+  return data;
+}
+
+TensorId param(GraphBuilder& b, const std::string& name, const Shape& shape, double low = -2,
+               double high = 2) {
+  const TensorId id = b.parameter(name, shape);
+  b.set_data(id, draw(shape, low, high, std::hash<std::string>()(name)));
+  return id;
+}
+
+TensorId whole(GraphBuilder& b, const std::string& name, const Shape& shape,
+               std::vector<double> data) {
+  return b.constant(name, {DType::kInt64, shape}, std::move(data));
+}
+
+using Ids = std::vector<TensorId>;
+using Add = std::function<Ids(GraphBuilder&)>;
+using Op1 = TensorId (GraphBuilder::*)(TensorId);
+using Op2 = TensorId (GraphBuilder::*)(TensorId, TensorId);
+
+Add unary(Op1 op, double low = -2, double high = 2) {
+  return [=](GraphBuilder& b) -> Ids { return {(b.*op)(param(b, "x", {2, 5}, low, high))}; };
+}
+
+Add binary(Op2 op, const Shape& a, const Shape& c) {
+  return [=](GraphBuilder& b) -> Ids {
+    return {(b.*op)(param(b, "a", a, 0.5, 2), param(b, "c", c, 0.6, 2.1))};
+  };
+}
+
+// A comparison decides which of two tensors passes.
+Add comparison(Op2 op) {
+  return [=](GraphBuilder& b) -> Ids {
+    const TensorId a = param(b, "a", {3, 4});
+    const TensorId c = param(b, "c", {4});
+    return {b.where((b.*op)(a, c), a, c)};
+  };
+}
+
+Add logic(Op2 op) {
+  return [=](GraphBuilder& b) -> Ids {
+    const TensorId a = param(b, "a", {3, 4});
+    const TensorId zero = b.scalar(0);
+    const TensorId one = b.scalar(1);
+    return {b.where((b.*op)(b.less(a, zero), b.less(a, one)), a, b.mul(a, a))};
+  };
+}
+
+Add reduction(TensorId (GraphBuilder::*op)(TensorId, const std::vector<std::int64_t>&, bool),
+              std::vector<std::int64_t> axes, bool keep) {
+  return [=](GraphBuilder& b) -> Ids { return {(b.*op)(param(b, "x", {2, 3, 4}), axes, keep)}; };
+}
+
+Add conv(const Shape& x, std::int64_t channels, Extents kernel, ConvOptions options) {
+  return
+      [=](GraphBuilder& b) -> Ids { return {b.conv(param(b, "x", x), channels, kernel, options)}; };
+}
+
+Add conv_transpose(const Shape& x, std::int64_t channels, Extents kernel, ConvOptions options) {
+  return [=](GraphBuilder& b) -> Ids {
+    return {b.conv_transpose(param(b, "x", x), channels, kernel, options)};
+  };
+}
+
+Add matmul(const Shape& a, const Shape& c, bool ta, bool tb) {
+  return [=](GraphBuilder& b) -> Ids {
+    return {b.matmul(param(b, "a", a), param(b, "c", c), ta, tb)};
+  };
+}
+
+Add max_pool(const Shape& x, Extents kernel, PoolOptions options) {
+  return [=](GraphBuilder& b) -> Ids { return {b.max_pool(param(b, "x", x), kernel, options)}; };
+}
+
+Add average_pool(const Shape& x, Extents kernel, PoolOptions options) {
+  return
+      [=](GraphBuilder& b) -> Ids { return {b.average_pool(param(b, "x", x), kernel, options)}; };
+}
+
+Add resize(ResizeMode mode, bool align, Extents size) {
+  return [=](GraphBuilder& b) -> Ids {
+    return {b.resize(param(b, "x", {2, 2, 3, 4}), size, mode, align)};
+  };
+}
+
+Ids random_scale(GraphBuilder& b, TensorId x) {
+  // Initial ones and zeros would hide mistakes.
+  return {param(b, "scale", {b.shape(x)[1]}, 0.5, 1.5), param(b, "bias", {b.shape(x)[1]})};
+}
+
+void add_products(std::vector<OpExample>& list) {
+  using enum OpKind;
+  list.push_back({"plain", kConv, conv({2, 3, 5, 4}, 4, {3}, {.padding = {1}})});
+  list.push_back({"grouped", kConv,
+                  conv({1, 4, 5, 5}, 6, {3, 2}, {.stride = {2}, .groups = 2, .bias = false})});
+  list.push_back({"dilated_uneven", kConv,
+                  conv({1, 2, 8, 7}, 2, {2, 3},
+                       {.stride = {3, 2}, .padding = {0, 1, 2, 1}, .dilation = {2, 1}})});
+  list.push_back({"video", kConv, conv({1, 2, 3, 4, 3}, 2, {2, 3, 1}, {.padding = {1, 1, 0}})});
+  list.push_back({"audio", kConv, conv({2, 2, 7}, 3, {3}, {.stride = {2}})});
+  list.push_back({"plain", kConvTranspose, conv_transpose({1, 3, 3, 2}, 2, {2}, {.stride = {2}})});
+  list.push_back(
+      {"grouped", kConvTranspose,
+       conv_transpose(
+           {1, 4, 3, 3}, 6, {3},
+           {.stride = {2}, .padding = {1}, .groups = 2, .bias = false, .output_padding = {1, 0}})});
+  list.push_back({"batch", kLinear, [](GraphBuilder& b) -> Ids {
+                    return {b.linear(param(b, "x", {2, 3, 4}), 5)};
+                  }});
+  list.push_back(
+      {"untransposed", kLinear, [](GraphBuilder& b) -> Ids {
+         return {b.linear(param(b, "x", {3, 4}), param(b, "w", {4, 2}), std::nullopt, false)};
+       }});
+  list.push_back({"vector", kLinear,
+                  [](GraphBuilder& b) -> Ids { return {b.linear(param(b, "x", {4}), 3)}; }});
+  list.push_back({"tied", kLinear, [](GraphBuilder& b) -> Ids {
+                    const TensorId w = param(b, "w", {4, 4});
+                    const TensorId x = param(b, "x", {2, 4});
+                    return {b.linear(b.linear(x, w, std::nullopt), w, std::nullopt)};
+                  }});
+  list.push_back({"plain", kMatMul, matmul({2, 3, 4}, {2, 4, 2}, false, false)});
+  list.push_back({"a_transposed", kMatMul, matmul({2, 4, 3}, {2, 4, 2}, true, false)});
+  list.push_back({"b_transposed", kMatMul, matmul({3, 4}, {2, 4}, false, true)});
+  list.push_back({"broadcast", kMatMul, matmul({2, 1, 4, 3}, {5, 2, 4}, true, true)});
+  list.push_back({"three_readers", kMatMul, [](GraphBuilder& b) -> Ids {
+                    const TensorId x = b.tanh(param(b, "x", {3, 3}));
+                    return {b.matmul(b.matmul(x, x), x, true, true), x};
+                  }});
+}
+
+void add_norms(std::vector<OpExample>& list) {
+  using enum OpKind;
+  list.push_back({"image", kBatchNorm, [](GraphBuilder& b) -> Ids {
+                    const TensorId x = param(b, "x", {3, 2, 2, 2});
+                    const Ids affine = random_scale(b, x);
+                    return {b.batch_norm(x, {affine[0], affine[1], b.statistics("mean", {2}),
+                                             b.statistics("variance", {2}, 1)})};
+                  }});
+  list.push_back({"layer", kBatchNorm, [](GraphBuilder& b) -> Ids {
+                    return {b.batch_norm(param(b, "x", {4, 3}))};
+                  }});
+  list.push_back({"layer", kLayerNorm, [](GraphBuilder& b) -> Ids {
+                    return {b.layer_norm(param(b, "x", {2, 3, 4}))};
+                  }});
+  list.push_back({"two_axes", kLayerNorm, [](GraphBuilder& b) -> Ids {
+                    return {b.layer_norm(param(b, "x", {2, 3, 4}), param(b, "scale", {3, 4}),
+                                         param(b, "bias", {3, 4}), 1)};
+                  }});
+  list.push_back({"bare", kLayerNorm, [](GraphBuilder& b) -> Ids {
+                    return {b.node(kLayerNorm, {param(b, "x", {2, 4})},
+                                   {{"axis", std::int64_t{1}}, {"epsilon", 1e-5}})[0]};
+                  }});
+  list.push_back({"groups", kGroupNorm, [](GraphBuilder& b) -> Ids {
+                    const TensorId x = param(b, "x", {2, 4, 3});
+                    const Ids affine = random_scale(b, x);
+                    return {b.group_norm(x, affine[0], affine[1], 2)};
+                  }});
+  list.push_back({"instance", kGroupNorm, [](GraphBuilder& b) -> Ids {
+                    return {b.instance_norm(param(b, "x", {2, 2, 3, 2}))};
+                  }});
+  list.push_back({"inner_axis", kSoftmax, [](GraphBuilder& b) -> Ids {
+                    return {b.softmax(param(b, "x", {2, 3, 2}), 1)};
+                  }});
+  list.push_back({"last_axis", kLogSoftmax, [](GraphBuilder& b) -> Ids {
+                    return {b.log_softmax(param(b, "x", {2, 3}))};
+                  }});
+}
+
+void add_pools(std::vector<OpExample>& list) {
+  using enum OpKind;
+  list.push_back({"plain", kMaxPool, max_pool({2, 2, 4, 4}, {2}, {})});
+  list.push_back(
+      {"overlapping", kMaxPool,
+       max_pool({1, 2, 5, 6}, {3, 2}, {.stride = {2, 1}, .padding = {1, 0}, .ceil_mode = true})});
+  list.push_back({"dilated", kMaxPool, max_pool({1, 1, 7}, {3}, {.stride = {1}, .dilation = {2}})});
+  list.push_back({"large_window", kMaxPool, max_pool({1, 1, 17, 18}, {17}, {.stride = {1}})});
+  list.push_back({"plain", kAveragePool, average_pool({2, 2, 4, 4}, {2}, {})});
+  list.push_back(
+      {"ceil", kAveragePool,
+       average_pool({1, 2, 5, 6}, {3, 2}, {.stride = {2}, .padding = {1, 0}, .ceil_mode = true})});
+  list.push_back(
+      {"padding_not_counted", kAveragePool,
+       average_pool({1, 1, 5}, {3}, {.stride = {2}, .padding = {1}, .count_include_pad = false})});
+  list.push_back({"adaptive", kAveragePool, [](GraphBuilder& b) -> Ids {
+                    return {b.adaptive_average_pool(param(b, "x", {1, 2, 4, 6}), {2, 3})};
+                  }});
+  list.push_back({"nearest_up", kResize, resize(ResizeMode::kNearest, false, {6, 7})});
+  list.push_back({"nearest_down", kResize, resize(ResizeMode::kNearest, false, {2, 2})});
+  list.push_back({"linear_up", kResize, resize(ResizeMode::kLinear, false, {6, 5})});
+  list.push_back({"linear_corners", kResize, resize(ResizeMode::kLinear, true, {5, 1})});
+}
+
+void add_activations(std::vector<OpExample>& list) {
+  using enum OpKind;
+  using B = GraphBuilder;
+  const auto with = [](auto method) {
+    return [method](B& b) -> Ids { return {method(b, param(b, "x", {3, 7}, -5, 8))}; };
+  };
+  // The output is read by a product, so its gradient is told by the output; alone, by a mask.
+  list.push_back({"from_mask", kRelu, unary(&B::relu)});
+  list.push_back({"from_output", kRelu, [](B& b) -> Ids {
+                    const TensorId y = b.relu(param(b, "x", {2, 4}));
+                    return {b.mul(y, y)};
+                  }});
+  list.push_back({"from_mask", kClip, with([](B& b, TensorId x) { return b.relu6(x); })});
+  list.push_back({"from_output", kClip, with([](B& b, TensorId x) {
+                    const TensorId y = b.clip(x, -1, 4);
+                    return b.mul(y, y);
+                  })});
+  list.push_back(
+      {"from_mask", kLeakyRelu, with([](B& b, TensorId x) { return b.leaky_relu(x, 0.2); })});
+  list.push_back({"from_output", kLeakyRelu, with([](B& b, TensorId x) {
+                    const TensorId y = b.leaky_relu(x, 0.2);
+                    return b.mul(y, y);
+                  })});
+  list.push_back({"", kElu, with([](B& b, TensorId x) { return b.elu(x, 1.3); })});
+  list.push_back({"erf", kGelu, with([](B& b, TensorId x) { return b.gelu(x); })});
+  list.push_back({"tanh", kGelu, with([](B& b, TensorId x) { return b.gelu(x, true); })});
+  list.push_back({"", kSigmoid, unary(&B::sigmoid)});
+  list.push_back({"", kTanh, unary(&B::tanh)});
+  list.push_back({"", kHardSigmoid, with([](B& b, TensorId x) { return b.hard_sigmoid(x); })});
+  list.push_back({"", kHardSwish, with([](B& b, TensorId x) { return b.hard_swish(x); })});
+  list.push_back({"", kSilu, unary(&B::silu)});
+  list.push_back({"", kSoftplus, unary(&B::softplus)});
+  list.push_back({"", kDropout, with([](B& b, TensorId x) { return b.dropout(x, 0.4); })});
+  list.push_back({"two_streams", kDropout, with([](B& b, TensorId x) {
+                    return b.add(b.dropout(x, 0.5), b.dropout(x, 0.5));
+                  })});
+}
+
+void add_movements(std::vector<OpExample>& list) {
+  using enum OpKind;
+  using B = GraphBuilder;
+  const auto with = [](auto method) {
+    return [method](B& b) -> Ids { return {method(b, param(b, "x", {2, 3, 4}))}; };
+  };
+  list.push_back({"embedding", kGather, [](B& b) -> Ids {
+                    const TensorId rows = whole(b, "rows", {2, 3}, {0, 2, 2, 1, 4, 0});
+                    return {b.gather(param(b, "table", {5, 2}), rows)};
+                  }});
+  list.push_back({"inner_axis", kGather, [](B& b) -> Ids {
+                    return {b.gather(param(b, "x", {2, 3, 2}), whole(b, "i", {2}, {2, 0}), 1)};
+                  }});
+  list.push_back({"tied_embedding", kGather, [](B& b) -> Ids {
+                    const TensorId rows = whole(b, "rows", {3}, {0, 2, 2});
+                    const TensorId table = param(b, "table", {5, 2});
+                    return {b.linear(b.gather(table, rows), table, std::nullopt)};
+                  }});
+  list.push_back({"", kConcat, [](B& b) -> Ids {
+                    const TensorId x = param(b, "x", {2, 1, 2});
+                    return {b.concat({x, param(b, "z", {2, 3, 2}), x}, 1)};
+                  }});
+  list.push_back({"", kSplit, [](B& b) -> Ids {
+                    const auto parts = b.split(param(b, "x", {2, 6}), {1, 2, 3}, -1);
+                    return {parts[0], parts[2]};  // one part has no gradient
+                  }});
+  list.push_back({"chunks", kSplit, [](B& b) -> Ids {
+                    return b.chunk(param(b, "x", {4, 2}), 2, 0);
+                  }});
+  list.push_back({"steps", kSlice, with([](B& b, TensorId x) { return b.slice(x, -1, 1, 4, 2); })});
+  list.push_back({"three_parts", kSlice, with([](B& b, TensorId x) {
+                    const TensorId y = b.add(b.slice(x, 1, 0, 1), b.slice(x, 1, -1, 99));
+                    return b.mul(y, b.slice(x, 1, 1, 2));
+                  })});
+  list.push_back({"view", kReshape, with([](B& b, TensorId x) {
+                    return b.flatten(b.unsqueeze(b.mul(x, x), 0), 1);
+                  })});
+  list.push_back({"view_of_parameter", kReshape, with([](B& b, TensorId x) {
+                    const TensorId view = b.reshape(x, {6, -1});
+                    return b.squeeze(b.unsqueeze(b.mul(view, view), 1), 1);
+                  })});
+  list.push_back({"", kTranspose, with([](B& b, TensorId x) {
+                    return b.transpose(x, {2, 0, 1});
+                  })});
+  list.push_back({"pad_and_crop", kPad, with([](B& b, TensorId x) {
+                    return b.pad(x, {0, 1, -1}, {1, 2, 0}, 0.5);
+                  })});
+  list.push_back({"", kExpand, [](B& b) -> Ids {
+                    return {b.expand(param(b, "x", {3, 1}), {2, 3, 4})};
+                  }});
+  list.push_back({"there_and_back", kCast, with([](B& b, TensorId x) {
+                    return b.cast(b.exp(b.cast(x, DType::kFloat64)), DType::kFloat32);
+                  })});
+  list.push_back({"upper", kTrilu, with([](B& b, TensorId x) { return b.trilu(x, true, 1); })});
+  list.push_back({"lower", kTrilu, with([](B& b, TensorId x) { return b.trilu(x, false); })});
+}
+
+void add_arithmetic(std::vector<OpExample>& list) {
+  using enum OpKind;
+  using B = GraphBuilder;
+  struct Entry {
+    OpKind kind;
+    Op2 op;
+  };
+  for (const auto& [kind, op] :
+       {Entry{kAdd, &B::add}, Entry{kSub, &B::sub}, Entry{kMul, &B::mul}, Entry{kDiv, &B::div},
+        Entry{kMaximum, &B::maximum}, Entry{kMinimum, &B::minimum}}) {
+    list.push_back({"same", kind, binary(op, {2, 3}, {2, 3})});
+    list.push_back({"leading", kind, binary(op, {2, 3}, {3})});
+    list.push_back({"inner", kind, binary(op, {3, 1, 2}, {4, 3, 2, 1})});
+    list.push_back({"scalar", kind, binary(op, {}, {2, 2})});
+  }
+  list.push_back({"itself", kAdd, [](B& b) -> Ids {
+                    const TensorId x = b.tanh(param(b, "x", {2, 2}));
+                    return {b.add(x, x)};
+                  }});
+  list.push_back({"itself", kMul, [](B& b) -> Ids {
+                    const TensorId x = b.tanh(param(b, "x", {2, 2}));
+                    return {b.mul(x, x)};
+                  }});
+  list.push_back({"broadcast", kWhere, [](B& b) -> Ids {
+                    const TensorId c = b.constant("c", {DType::kBool, {3, 1}}, {1, 0, 1});
+                    return {b.where(c, param(b, "a", {2, 1, 4}), param(b, "z", {4}))};
+                  }});
+  list.push_back({"", kEqual, [](B& b) -> Ids {
+                    const TensorId a = param(b, "a", {3, 4});
+                    return {b.where(b.equal(a, b.abs(a)), a, b.mul(a, a))};
+                  }});
+  list.push_back({"", kLess, comparison(&B::less)});
+  list.push_back({"", kLessOrEqual, comparison(&B::less_or_equal)});
+  list.push_back({"", kGreater, comparison(&B::greater)});
+  list.push_back({"", kGreaterOrEqual, comparison(&B::greater_or_equal)});
+  list.push_back({"", kAnd, logic(&B::logical_and)});
+  list.push_back({"", kOr, logic(&B::logical_or)});
+  list.push_back({"", kNot, [](B& b) -> Ids {
+                    const TensorId a = param(b, "a", {3, 4});
+                    return {b.where(b.logical_not(b.less(a, b.scalar(0))), a, b.mul(a, a))};
+                  }});
+  list.push_back(
+      {"", kScale, [](B& b) -> Ids { return {b.scale(param(b, "x", {4}), -1.5, 0.3)}; }});
+  list.push_back({"", kExp, unary(&B::exp)});
+  list.push_back({"", kLog, unary(&B::log, 0.5, 3)});
+  list.push_back({"", kSqrt, unary(&B::sqrt, 0.5, 3)});
+  list.push_back({"cube", kPow, [](B& b) -> Ids { return {b.pow(param(b, "x", {5}), 3)}; }});
+  list.push_back(
+      {"root", kPow, [](B& b) -> Ids { return {b.pow(param(b, "x", {5}, 0.5, 3), -0.5)}; }});
+  list.push_back({"", kErf, unary(&B::erf)});
+  list.push_back({"", kAbs, unary(&B::abs)});
+  list.push_back({"", kSin, unary(&B::sin)});
+  list.push_back({"", kCos, unary(&B::cos)});
+}
+
+void add_reductions(std::vector<OpExample>& list) {
+  using enum OpKind;
+  using B = GraphBuilder;
+  list.push_back({"all", kReduceSum, reduction(&B::reduce_sum, {}, false)});
+  list.push_back({"inner", kReduceSum, reduction(&B::reduce_sum, {1}, false)});
+  list.push_back({"outer_kept", kReduceMean, reduction(&B::reduce_mean, {0, 2}, true)});
+  list.push_back({"last", kReduceMean, reduction(&B::reduce_mean, {-1}, false)});
+  list.push_back({"inner", kReduceMax, reduction(&B::reduce_max, {1}, false)});
+  list.push_back({"kept", kReduceMin, reduction(&B::reduce_min, {0, 2}, true)});
+  list.push_back({"ties", kReduceMax, [](B& b) -> Ids {
+                    // Equal elements that move together: the derivative exists.
+                    const TensorId x = param(b, "x", {2, 1});
+                    return {b.reduce_max(b.expand(x, {2, 3}), {1})};
+                  }});
+  list.push_back({"global_average", kReduceMean, [](B& b) -> Ids {
+                    return {b.global_average_pool(param(b, "x", {2, 3, 2, 2}))};
+                  }});
+}
+
+void add_losses(std::vector<OpExample>& list) {
+  using enum OpKind;
+  using B = GraphBuilder;
+  list.push_back({"classes", kCrossEntropy, [](B& b) -> Ids {
+                    return {b.cross_entropy(param(b, "x", {3, 4}), whole(b, "t", {3}, {1, 3, 0}))};
+                  }});
+  list.push_back({"pixels", kCrossEntropy, [](B& b) -> Ids {
+                    const TensorId t = whole(b, "t", {2, 1, 2}, {1, 255, 0, 2});
+                    return {b.cross_entropy(param(b, "x", {2, 3, 1, 2}), t, 1, 255)};
+                  }});
+  list.push_back({"tokens", kCrossEntropy, [](B& b) -> Ids {
+                    const TensorId t = whole(b, "t", {1, 3}, {1, 1, 0});
+                    return {b.cross_entropy(param(b, "x", {1, 3, 2}), t, -1)};
+                  }});
+  list.push_back({"both", kMeanSquaredError, [](B& b) -> Ids {
+                    return {b.mse(param(b, "x", {2, 3}), param(b, "t", {2, 3}))};
+                  }});
+  list.push_back({"", kBinaryCrossEntropy, [](B& b) -> Ids {
+                    const TensorId t = b.constant("t", {DType::kFloat32, {4}}, {0, 1, 0.3, 1});
+                    return {b.binary_cross_entropy(param(b, "x", {4}), t)};
+                  }});
+}
+
+}  // namespace
+
+void PrintTo(const OpExample& example, std::ostream* out) {
+  *out << to_string(example.kind) << " " << example.name;
+}
+
+const std::vector<OpExample>& op_examples() {
+  static const std::vector<OpExample> examples = [] {
+    std::vector<OpExample> list;
+    add_products(list);
+    add_norms(list);
+    add_pools(list);
+    add_activations(list);
+    add_movements(list);
+    add_arithmetic(list);
+    add_reductions(list);
+    add_losses(list);
+    return list;
+  }();
+  return examples;
+}
+
+Graph example_model(const OpExample& example) {
+  GraphBuilder b(std::string(to_string(example.kind)) + "_" + example.name);
+  std::uint64_t seed = 1;
+  for (const TensorId result : example.add(b)) {
+    const Shape& shape = b.shape(result);
+    const TensorId weights = b.constant("weights_" + std::to_string(seed),
+                                        {b[result].type.dtype, shape}, draw(shape, 0.5, 1.5, seed));
+    b.loss(b.reduce_sum(b.mul(result, weights)), seed == 1 ? 1.0 : 0.3);
+    ++seed;
+  }
+  return std::move(b).build();
+}
+
+}  // namespace rockmate::testing
