@@ -9,10 +9,10 @@
 //     value made by an ancestor of t that runs once, if a descendant of t (or t, or the user, as a
 //     result) still has to read it, or to add to it.
 //
-// a is an ancestor of t if every schedule runs a before t runs first: a makes an input of t, or adds
-// to a sum just before t does, or reads a source that t updates and stands before t (it could not
-// read it afterwards); and so on. Storages are counted once each, at their declared size: in place,
-// a storage only ever carries something smaller than itself.
+// a is an ancestor of t if every schedule runs a before t runs first: a makes an input of t, or
+// adds to a sum just before t does, or reads a source that t updates and stands before t (it could
+// not read it afterwards); and so on. Storages are counted once each, at their declared size: in
+// place, a storage only ever carries something smaller than itself.
 //
 // Ancestors and descendants are found for 64 ops t at a time, one bit each.
 
@@ -62,9 +62,8 @@ std::set<ValueId> live_during(const TrainingGraph& graph, OpId id) {
   for (const ValueId v : op.accumulates) live.insert(v);
   std::set<ValueId> taken;  // inputs whose storage the largest output may take over
   std::vector<ValueId> outputs = op.outputs;
-  std::stable_sort(outputs.begin(), outputs.end(), [&](ValueId a, ValueId b) {
-    return graph[a].bytes > graph[b].bytes;
-  });
+  std::stable_sort(outputs.begin(), outputs.end(),
+                   [&](ValueId a, ValueId b) { return graph[a].bytes > graph[b].bytes; });
   for (const ValueId y : outputs) {
     if (op.is_optional(y) || graph[y].storage != y) continue;
     const bool is_taken_over =
@@ -150,9 +149,8 @@ class OnceValues {
 
 std::vector<ValueId> by_falling_bytes(const TrainingGraph& graph, const std::set<ValueId>& live) {
   std::vector<ValueId> values(live.begin(), live.end());
-  std::stable_sort(values.begin(), values.end(), [&](ValueId a, ValueId b) {
-    return graph[a].bytes > graph[b].bytes;
-  });
+  std::stable_sort(values.begin(), values.end(),
+                   [&](ValueId a, ValueId b) { return graph[a].bytes > graph[b].bytes; });
   return values;
 }
 
@@ -178,8 +176,8 @@ MemoryFloor memory_floor(const TrainingGraph& graph) {
     for (std::size_t o = begin; o < end; ++o) live[o - begin] = live_during(graph, OpId(o));
     once.for_group(begin, [&](std::size_t k, ValueId storage) { live[k].insert(storage); });
     for (std::size_t o = begin; o < end; ++o) {
-      const Bytes bytes = graph.static_bytes() + sum(graph, live[o - begin]) +
-                          least_workspace(graph[OpId(o)]);
+      const Bytes bytes =
+          graph.static_bytes() + sum(graph, live[o - begin]) + least_workspace(graph[OpId(o)]);
       if (bytes <= floor.bytes) continue;
       floor = {bytes, OpId(o), by_falling_bytes(graph, live[o - begin])};
     }

@@ -10,12 +10,13 @@
 namespace rockmate {
 
 struct MemoryFloor {
-  Bytes bytes;                  ///< static bytes and the least workspace included
-  std::optional<OpId> op;       ///< during whose first run; absent if it is the end of the iteration
+  Bytes bytes;             ///< static bytes and the least workspace included
+  std::optional<OpId> op;  ///< during whose first run; absent if it is the end of the iteration
   std::vector<ValueId> values;  ///< storages that live then, sources apart, by falling bytes
 };
 
-/// Time: ops / 64 passes over the graph, plus the pairs of an op and a value that must be live there.
+/// Time: ops / 64 passes over the graph, plus the pairs of an op and a value that must be live
+/// there.
 [[nodiscard]] MemoryFloor memory_floor(const TrainingGraph& graph);
 
 }  // namespace rockmate

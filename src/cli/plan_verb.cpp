@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/atomic_file.h"
 #include "cli/console.h"
 #include "cli/explain.h"
 #include "cli/model.h"
@@ -9,6 +10,8 @@
 #include "cli/plan_report.h"
 #include "cli/planning_flags.h"
 #include "cli/verbs.h"
+#include "graph/cuts.h"
+#include "graph/dot.h"
 #include "rockmate/plan.h"
 
 namespace rockmate::cli {
@@ -20,15 +23,19 @@ struct PlanFlags {
   PlanningFlags planning;
   std::string plan_out;
   std::string graph_out;
+  std::string dot;
   bool explain = false;
   bool json = false;
 };
 
 ExitCode run_plan(const PlanFlags& flags) {
   const Budget budget = Budget::parse(flags.budget);
-  check_outputs({flags.plan_out, flags.graph_out}, {flags.model});
+  check_outputs({flags.plan_out, flags.graph_out, flags.dot}, {flags.model});
   const TrainingGraph graph = load_model(flags.model);
   if (!flags.graph_out.empty()) write_graph(graph, flags.graph_out);
+  if (!flags.dot.empty()) {
+    write_file_atomically(flags.dot, graph_dot(graph, cut_chain(graph, choose_cuts(graph))));
+  }
 
   std::optional<PlanResult> result;
   run_search(flags.planning,
@@ -65,6 +72,8 @@ void add_plan(CLI::App& app, Task& task) {
       ->type_name("PLAN.json");
   verb->add_option("--graph-out", flags->graph_out, "write the training graph, rockmate.graph/1")
       ->type_name("GRAPH.json");
+  verb->add_option("--dot", flags->dot, "write the graph and its blocks for Graphviz")
+      ->type_name("FILE");
   auto* explain = verb->add_flag("--explain", flags->explain,
                                  "say where the bytes are, and what is computed again");
   verb->add_flag("--json", flags->json, "one JSON object instead of text")->excludes(explain);

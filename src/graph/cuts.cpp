@@ -19,8 +19,9 @@
 // fitted, with blocks for words.
 //
 // Rejected: cutting at the smallest bundles (long skips hide the necks of all layers they pass);
-// periods of op costs found first, cuts by offset within the period (nested repeats, as in a ResNet,
-// have no one period, and the rests before and after each run need the shortest path anyway).
+// periods of op costs found first, cuts by offset within the period (nested repeats, as in a
+// ResNet, have no one period, and the rests before and after each run need the shortest path
+// anyway).
 //
 // To keep within max_blocks, the blocks found are joined along the same shortest path, now over
 // blocks, with a fee per block that bisection raises until few enough are left.
@@ -39,7 +40,7 @@
 namespace rockmate {
 namespace {
 
-constexpr double kFee = 0.15;        // of any block, so that tiny values do not make tiny blocks
+constexpr double kFee = 0.15;         // of any block, so that tiny values do not make tiny blocks
 constexpr double kBytesWeight = 0.4;  // of fresh(h, i) / mean(i)
 constexpr int kRounds = 12;           // most graphs settle within five
 

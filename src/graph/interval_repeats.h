@@ -1,6 +1,7 @@
-// How often each short interval of the forward part occurs in it, up to renaming: what `choose_cuts`
-// needs to know about repeats before there are blocks. Approximate where `find_repeats` is exact:
-// equal intervals get equal hashes; the reverse, and what lies outside, is left to `find_repeats`.
+// How often each short interval of the forward part occurs in it, up to renaming: what
+// `choose_cuts` needs to know about repeats before there are blocks. Approximate where
+// `find_repeats` is exact: equal intervals get equal hashes; the reverse, and what lies outside, is
+// left to `find_repeats`.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +39,8 @@ class IntervalHashes {
 [[nodiscard]] IntervalHashes hash_op_intervals(const TrainingGraph& graph, std::size_t size,
                                                std::size_t window);
 
-/// Of sequences of blocks, which begin at `stops` (the last stop is an end only); each block has its
-/// hash in `ops`.
+/// Of sequences of blocks, which begin at `stops` (the last stop is an end only); each block has
+/// its hash in `ops`.
 [[nodiscard]] IntervalHashes hash_block_intervals(const IntervalHashes& ops,
                                                   const std::vector<std::size_t>& stops,
                                                   std::size_t window);

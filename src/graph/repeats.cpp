@@ -7,8 +7,8 @@
 //            graph depends on it
 //   storage  on first use only: its bytes
 //
-// Numbers are given by first use, in the order of the block's ops, so they do not depend on names or
-// on the rest of the graph. Whether values share a storage is in the string, whether the outside
+// Numbers are given by first use, in the order of the block's ops, so they do not depend on names
+// or on the rest of the graph. Whether values share a storage is in the string, whether the outside
 // owner of it is a view is not. A sum is described by whether others have begun it before the block
 // and whether others go on after it.
 
@@ -93,6 +93,7 @@ class Describer {
     for (const InPlace& pair : op.in_place) {
       put_use(pair.output);
       put_use(pair.input);
+      put(graph_[graph_[pair.input].storage].is_source ? 1 : 0);  // which nothing can take over
     }
   }
 

@@ -30,7 +30,7 @@ struct BlockNames {
 };
 
 struct Repeats {
-  std::vector<std::size_t> class_of;        ///< by block of the chain: 0, 1, ... by first occurrence
+  std::vector<std::size_t> class_of;  ///< by block of the chain: 0, 1, ... by first occurrence
   std::vector<std::size_t> representative;  ///< by class: the first block of it
   std::vector<BlockHash> hash;              ///< by class
   std::vector<BlockNames> names;            ///< by block of the chain

@@ -39,17 +39,17 @@ TEST(Exhaustive, ItsSchedulesReplayToItsFigures) {
 TEST(MemoryFloor, NeverExceedsTheLeastPeak) {
   int judged = 0;
   int tight = 0;
-  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+  for (std::uint64_t seed = 0; seed < 70; ++seed) {
     const int ops = 2 + static_cast<int>(seed % 2);
     const TrainingGraph graph = testing::random_graph(seed, {.forward_ops = ops});
-    const auto front = testing::exhaustive_front(graph, 15'000);
+    const auto front = testing::exhaustive_front(graph, 8'000);
     if (!front) continue;
     const MemoryFloor floor = memory_floor(graph);
     EXPECT_LE(floor.bytes, front->front().peak) << "seed " << seed << '\n' << graph;
     ++judged;
     if (floor.bytes == front->front().peak) ++tight;
   }
-  EXPECT_GT(judged, 50);
+  EXPECT_GT(judged, 30);
   EXPECT_GT(tight, judged / 2);
 }
 

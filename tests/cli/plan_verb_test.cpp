@@ -104,6 +104,13 @@ TEST_F(PlanVerb, WhatItWritesIsWhatVerifyTakes) {
   EXPECT_EQ(run_rockmate({"verify", file("graph.json"), file("plan.json")}).exit, 0);
 }
 
+TEST_F(PlanVerb, WritesTheGraphForGraphviz) {
+  ASSERT_EQ(plan("100%", {"--dot", file("g.dot")}).exit, 0);
+  const std::string text = testing::read_text(file("g.dot"));
+  EXPECT_THAT(text, HasSubstr("digraph"));
+  EXPECT_THAT(text, HasSubstr("B.backward"));
+}
+
 TEST_F(PlanVerb, ExplainsThePeak) {
   const Outcome outcome = plan("100%", {"--explain"});
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
@@ -115,7 +122,7 @@ TEST_F(PlanVerb, ExplainsThePeak) {
 }
 
 TEST_F(PlanVerb, RefusesOutputsThatCannotBeWrittenBeforeItReadsTheModel) {
-  for (const char* option : {"-o", "--graph-out"}) {
+  for (const char* option : {"-o", "--graph-out", "--dot"}) {
     for (const std::string& target :
          {file("no/such/folder/x"), folder_.path().string(), model_ + "/x"}) {
       const Outcome outcome =
