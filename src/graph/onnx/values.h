@@ -47,6 +47,11 @@ class Values {
   [[nodiscard]] const Shape& shape(const Value& value) const;
   [[nodiscard]] DType dtype(const Value& value) const;
   [[nodiscard]] TensorId constant(const std::shared_ptr<const Constant>& constant);
+  /// Tensors that are the logarithm of a softmax.
+  void mark_log_softmax(TensorId tensor) { log_softmaxes_.insert(tensor.index()); }
+  [[nodiscard]] bool is_log_softmax(TensorId tensor) const {
+    return log_softmaxes_.contains(tensor.index());
+  }
   /// True the first time that it is asked for this tensor.
   [[nodiscard]] bool claim(TensorId tensor) { return claimed_.insert(tensor.index()).second; }
 
@@ -60,6 +65,7 @@ class Values {
   };
   std::unordered_multimap<std::size_t, Source> constants_;  // by hash
   std::unordered_set<std::size_t> claimed_;
+  std::unordered_set<std::size_t> log_softmaxes_;
   std::size_t next_number_ = 0;
 };
 

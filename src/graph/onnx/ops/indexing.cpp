@@ -49,6 +49,17 @@ void import_gather(NodeCall& call) {
   call.set(call.b().gather(x, indices, static_cast<std::int64_t>(axis)));
 }
 
+// Known indices count from the front; what lies outside stays and matches nothing.
+TensorId one_hot_indices(NodeCall& call, std::int64_t depth) {
+  const Constant* indices = call.foldable(0);
+  if (indices == nullptr) return call.tensor(0);
+  Constant front = *indices;
+  for (std::int64_t i = 0; i < front.stored(); ++i) {
+    if (front.real(i) < 0) front.set(i, front.real(i) + static_cast<double>(depth));
+  }
+  return call.values().constant(std::make_shared<const Constant>(std::move(front)));
+}
+
 // where(indices == 0 ... depth - 1, on, off), the new axis at `axis`
 void import_one_hot(NodeCall& call) {
   const std::int64_t depth = checked_pick(whole_number(call, 1, "the depth"));
@@ -71,7 +82,7 @@ void import_one_hot(NodeCall& call) {
     one.copy(0, values, i);
     return source(std::move(one));
   };
-  const TensorId indices = call.tensor(0);
+  const TensorId indices = one_hot_indices(call, depth);
   const TensorId apart = call.b().unsqueeze(indices, static_cast<std::int64_t>(axis));
   const TensorId places = source(std::move(numbers));
   const TensorId hit = call.b().equal(apart, places);

@@ -7,7 +7,8 @@
 namespace rockmate::from_onnx {
 namespace {
 
-// A log-softmax before it is no harm: the softmax of a log-softmax is the softmax.
+// The negative log-likelihood of a log-softmax is its cross-entropy: the softmax of a log-softmax
+// is the softmax. Of other scores it is not.
 void import_cross_entropy(NodeCall& call) {
   call.only_outputs(1);
   if (call.has(2)) NodeCall::reject("weights per class are not supported");
@@ -16,6 +17,9 @@ void import_cross_entropy(NodeCall& call) {
   }
   const TensorId scores = call.tensor(0);
   const TensorId targets = call.tensor(1);
+  if (call.op() == "NegativeLogLikelihoodLoss" && !call.values().is_log_softmax(scores)) {
+    NodeCall::reject("expected the result of a LogSoftmax over axis 1");
+  }
   call.set(call.b().cross_entropy(scores, targets, 1, call.integer("ignore_index", -100)));
 }
 

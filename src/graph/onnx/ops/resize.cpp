@@ -101,6 +101,7 @@ double coordinate(const Resizing& resizing, std::size_t axis, std::int64_t in, s
   }
   if (resizing.coordinates == "asymmetric") return at / scale;
   if (resizing.coordinates == "pytorch_half_pixel" && out == 1) return 0;
+  if (resizing.coordinates == "tf_half_pixel_for_nn") return (at + 0.5) / scale;
   return (at + 0.5) / scale - 0.5;
 }
 
@@ -137,10 +138,27 @@ void import_nearest(NodeCall& call, const Resizing& resizing) {
   call.set(x);
 }
 
+// The op interpolates by the extents; a scale that leads to a fraction of an element differs, and
+// so does PyTorch's coordinate of a single element.
+void check_linear(const Resizing& resizing, std::size_t axis, std::int64_t in) {
+  const std::int64_t out = resizing.size[axis];
+  const double exact = static_cast<double>(in) * resizing.scales[axis];
+  if (std::abs(exact - static_cast<double>(out)) > 1e-3) {
+    NodeCall::reject(
+        fmt::format("linear interpolation by {} makes {} elements of {}, expected a "
+                    "whole number",
+                    resizing.scales[axis], exact, in));
+  }
+  if (resizing.coordinates == "pytorch_half_pixel" && out == 1 && in != 1) {
+    NodeCall::reject("linear interpolation to a single element by pytorch_half_pixel");
+  }
+}
+
 void import_interpolated(NodeCall& call, const Resizing& resizing) {
   const Shape& from = call.shape(0);
   const bool aligned = resizing.coordinates == "align_corners";
-  if (!aligned && resizing.coordinates.find("half_pixel") == std::string::npos) {
+  if (!aligned && resizing.coordinates != "half_pixel" &&
+      resizing.coordinates != "pytorch_half_pixel") {
     NodeCall::reject(
         fmt::format("linear interpolation with coordinates '{}', expected half_pixel, "
                     "pytorch_half_pixel or align_corners",
@@ -150,6 +168,7 @@ void import_interpolated(NodeCall& call, const Resizing& resizing) {
     NodeCall::reject(fmt::format("{} to {}: expected only spatial axes to change", to_string(from),
                                  to_string(resizing.size)));
   }
+  for (std::size_t a = 2; a < from.size(); ++a) check_linear(resizing, a, from[a]);
   const TensorId x = call.tensor(0);
   call.set(call.b().resize(x, {resizing.size.begin() + 2, resizing.size.end()}, ResizeMode::kLinear,
                            aligned));

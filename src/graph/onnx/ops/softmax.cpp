@@ -12,7 +12,9 @@ void import_softmax(NodeCall& call) {
   const bool coerces = call.opset() < 13;
   const std::size_t axis = call.axis(call.integer("axis", coerces ? 1 : -1), shape.size());
   if (!coerces || axis + 1 == shape.size()) {
-    return call.set((call.b().*method)(x, static_cast<std::int64_t>(axis)));
+    const TensorId y = (call.b().*method)(x, static_cast<std::int64_t>(axis));
+    if (call.op() == "LogSoftmax" && axis == 1) call.values().mark_log_softmax(y);
+    return call.set(y);
   }
   const auto middle = shape.begin() + static_cast<std::ptrdiff_t>(axis);
   const TensorId matrix = call.b().reshape(
