@@ -37,6 +37,16 @@ endif()
 find_package(OpenMP COMPONENTS CXX QUIET)
 rockmate_optional(OPENMP "${OpenMP_CXX_FOUND}" OpenMP::OpenMP_CXX libgomp1 "one thread only")
 
+# ONNX's own configuration expects Protobuf to be found before it.
+find_package(Protobuf QUIET)
+set(onnx_found OFF)
+if(Protobuf_FOUND)
+  find_package(ONNX CONFIG QUIET)
+  set(onnx_found "${ONNX_FOUND}")
+endif()
+rockmate_optional(ONNX "${onnx_found}" onnx_proto "libonnx-dev libprotobuf-dev"
+                  "ONNX models cannot be imported")
+
 # Header-only packages are used by our sources alone: users of the installed library need none.
 function(rockmate_link_dependencies target)
   target_link_libraries(${target} PRIVATE fmt::fmt

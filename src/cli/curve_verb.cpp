@@ -5,19 +5,23 @@
 #include <memory>
 
 #include "cli/console.h"
+#include "cli/drawings.h"
 #include "cli/model.h"
+#include "cli/output_file.h"
 #include "cli/planning_flags.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "cli/whole_number.h"
 #include "rockmate/plan.h"
 
 namespace rockmate::cli {
 namespace {
 
 struct CurveFlags {
-  std::string model;
+  ModelFlags model;
   std::size_t points = 20;
   PlanningFlags planning;
+  std::string svg;
   bool csv = false;
   bool json = false;
 };
@@ -58,10 +62,12 @@ nlohmann::ordered_json json_of(const std::vector<Plan>& curve) {
 }
 
 ExitCode run_curve(const CurveFlags& flags) {
-  const TrainingGraph graph = load_model(flags.model);
+  check_outputs({flags.svg}, flags.model.inputs());
+  const TrainingGraph graph = load_model(flags.model).graph;
   std::vector<Plan> curve;
   run_search(flags.planning,
              [&](const PlanOptions& options) { curve = plan_curve(graph, flags.points, options); });
+  if (!flags.svg.empty()) write_curve(graph, curve, flags.svg);
   if (flags.json) {
     print_json(json_of(curve));
   } else {
@@ -76,15 +82,16 @@ void add_curve(CLI::App& app, Task& task) {
   CLI::App* verb = app.add_subcommand(
       "curve", "overhead against budget, from the plain iteration to the smallest feasible");
   auto flags = std::make_shared<CurveFlags>();
-  verb->add_option("MODEL", flags->model, kModelHelp)->required();
+  flags->model.add_to(*verb);
   verb->add_option("--points", flags->points, "points at most; 0: as many as there are")
       ->type_name("N")
       ->check(whole_number())
       ->capture_default_str();
   flags->planning.add_to(*verb);
+  verb->add_option("--svg", flags->svg, "draw the curve")->type_name("FILE.svg");
   auto* csv = verb->add_flag("--csv", flags->csv, "comma-separated values instead of text");
   verb->add_flag("--json", flags->json, "one JSON object instead of text")->excludes(csv);
-  verb->footer("Example: rockmate curve graphs/measured/resnet18.json --points 10");
+  verb->footer("Example: rockmate curve graphs/measured/resnet18.json --points 10 --svg curve.svg");
   verb->callback([flags, &task] { task = [flags] { return run_curve(*flags); }; });
 }
 

@@ -14,16 +14,16 @@ namespace rockmate::cli {
 namespace {
 
 struct InspectFlags {
-  std::string model;
+  ModelFlags model;
   std::string graph_out;
   bool json = false;
 };
 
 ExitCode run_inspect(const InspectFlags& flags) {
-  check_outputs({flags.graph_out}, {flags.model});
-  const TrainingGraph graph = load_model(flags.model);
-  if (!flags.graph_out.empty()) write_graph(graph, flags.graph_out);
-  const Inspection inspection = inspect(graph);
+  check_outputs({flags.graph_out}, flags.model.inputs());
+  const Model model = load_model(flags.model);
+  if (!flags.graph_out.empty()) write_graph(model.graph, flags.graph_out);
+  const Inspection inspection = inspect(model);
   flags.json ? print_json(to_json(inspection)) : print(report(inspection));
   return kDone;
 }
@@ -33,11 +33,11 @@ ExitCode run_inspect(const InspectFlags& flags) {
 void add_inspect(CLI::App& app, Task& task) {
   CLI::App* verb = app.add_subcommand("inspect", "show ops, blocks and where the bytes are");
   auto flags = std::make_shared<InspectFlags>();
-  verb->add_option("MODEL", flags->model, kModelHelp)->required();
+  flags->model.add_to(*verb);
   verb->add_option("--graph-out", flags->graph_out, "write the training graph, rockmate.graph/1")
       ->type_name("GRAPH.json");
   verb->add_flag("--json", flags->json, "one JSON object instead of text");
-  verb->footer("Example: rockmate inspect graphs/measured/resnet18.json");
+  verb->footer("Example: rockmate inspect models/resnet50.onnx --batch 32");
   verb->callback([flags, &task] { task = [flags] { return run_inspect(*flags); }; });
 }
 

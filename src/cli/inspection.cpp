@@ -27,13 +27,25 @@ std::string values_by_kind(const Inspection& inspection) {
   return table.text();
 }
 
+void add_forward_rows(const Inspection& inspection, Table& figures) {
+  if (!inspection.forward) return;
+  const ForwardFigures& forward = *inspection.forward;
+  figures.row(
+      {"parameters", to_string(forward.parameter_bytes),
+       fmt::format("{} numbers, {} bytes", forward.parameters, forward.parameter_bytes.count())});
+  figures.row({"forward pass", fmt::format("{:.4g} GFLOP", forward.flops / 1e9),
+               "a multiplication with an addition counts two"});
+}
+
 }  // namespace
 
-Inspection inspect(const TrainingGraph& graph) {
+Inspection inspect(const Model& model) {
+  const TrainingGraph& graph = model.graph;
   const Schedule plain = plain_schedule(graph);
   const auto trace = simulate(graph, plain);
   ROCKMATE_CHECK(trace.has_value(), trace.error().message);
   Inspection inspection{graph,
+                        model.forward,
                         {},
                         {},
                         trace->peak,
@@ -57,6 +69,7 @@ Inspection inspect(const TrainingGraph& graph) {
 std::string report(const Inspection& inspection) {
   const TrainingGraph& graph = inspection.graph;
   Table figures("lrl");
+  add_forward_rows(inspection, figures);
   figures.row({"plain iteration", to_string(graph.plain_seconds())});
   figures.row({"static bytes", to_string(graph.static_bytes()),
                fmt::format("{} bytes, in every budget", graph.static_bytes().count())});
@@ -89,6 +102,11 @@ nlohmann::ordered_json to_json(const Inspection& inspection) {
   for (const auto& [kind, totals] : inspection.values) {
     object["values"][std::string(to_string(kind))] = {{"count", totals.count},
                                                       {"bytes", totals.bytes.count()}};
+  }
+  if (inspection.forward) {
+    object["parameters"] = inspection.forward->parameters;
+    object["parameter_bytes"] = inspection.forward->parameter_bytes.count();
+    object["forward_flops"] = inspection.forward->flops;
   }
   object["static_bytes"] = graph.static_bytes().count();
   object["plain_peak_bytes"] = inspection.plain_peak.count();

@@ -1,4 +1,4 @@
-// What `inspect` finds out about a training graph: its ops, its values, the plain iteration's peak.
+// What `inspect` finds out about a model: its ops, its values, the plain iteration's peak.
 #pragma once
 
 #include <map>
@@ -8,6 +8,7 @@
 #include "bounds/memory_floor.h"
 #include "cli/block_summary.h"
 #include "cli/memory_tables.h"
+#include "cli/model.h"
 #include "rockmate/schedule.h"
 
 namespace rockmate::cli {
@@ -25,6 +26,7 @@ struct ValueTotals {
 
 struct Inspection {
   const TrainingGraph& graph;
+  const std::optional<ForwardFigures>& forward;
   std::map<Phase, OpTotals> ops;
   std::map<ValueKind, ValueTotals> values;
   Bytes plain_peak;
@@ -33,8 +35,8 @@ struct Inspection {
   BlockSummary blocks;
 };
 
-/// As costly as `memory_floor` and `choose_cuts`. The graph must outlive the answer.
-[[nodiscard]] Inspection inspect(const TrainingGraph& graph);
+/// As costly as `memory_floor` and `choose_cuts`. The model must outlive the answer.
+[[nodiscard]] Inspection inspect(const Model& model);
 
 [[nodiscard]] std::string report(const Inspection& inspection);
 [[nodiscard]] nlohmann::ordered_json to_json(const Inspection& inspection);

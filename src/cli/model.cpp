@@ -1,20 +1,57 @@
 #include "cli/model.h"
 
 #include "cli/console.h"
+#include "graph/op_table.h"
 #include "rockmate/error.h"
 
 namespace rockmate::cli {
+namespace {
 
-TrainingGraph load_model(const std::string& file) {
+double flops_of(const Graph& graph, const Node& node) {
+  OpView op{node.name, node.kind, node.attributes, {}};
+  for (const TensorId input : node.inputs) op.inputs.push_back(&graph[input].type);
+  Types outputs;
+  for (const TensorId output : node.outputs) outputs.push_back(graph[output].type);
+  return work_of(op, outputs).flops;
+}
+
+ForwardFigures forward_figures(const Graph& graph) {
+  ForwardFigures figures;
+  figures.parameters = graph.parameter_count();
+  for (const Tensor& tensor : graph.tensors()) {
+    if (tensor.kind == TensorKind::kParameter) figures.parameter_bytes += tensor.type.bytes();
+  }
+  for (const Node& node : graph.nodes()) {
+    if (!definition(node.kind).is_loss) figures.flops += flops_of(graph, node);
+  }
+  return figures;
+}
+
+Model derive(const ModelFlags& flags) {
+  const OnnxOptions import = flags.onnx_options();
+  const TrainingOptions training = flags.training_options();
+  const Graph graph = import_onnx(flags.model, import);
+  return {make_training_graph(graph, training), forward_figures(graph)};
+}
+
+}  // namespace
+
+TrainingGraph load_graph(const std::string& file) {
   if (file.ends_with(".onnx")) {
     throw InvalidInput(file +
-                       ": this build cannot read ONNX models yet; give a training graph in "
-                       "rockmate.graph/1 (.json, see docs/formats.md)");
+                       ": is an ONNX model, expected a training graph, rockmate.graph/1 (.json); "
+                       "rockmate inspect --graph-out writes the one that is derived from it");
   }
   std::vector<std::string> warnings;
   TrainingGraph graph = read_graph(file, &warnings);
   warn(warnings);
   return graph;
+}
+
+Model load_model(const ModelFlags& flags) {
+  if (flags.is_onnx()) return derive(flags);
+  flags.refuse_onnx_options();
+  return {load_graph(flags.model), std::nullopt};
 }
 
 }  // namespace rockmate::cli

@@ -1,17 +1,33 @@
 // Where every verb gets its model from.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
+#include "cli/model_flags.h"
 #include "rockmate/training_graph.h"
 
 namespace rockmate::cli {
 
-/// What MODEL means, for help texts.
-inline constexpr const char* kModelHelp = "the model: a training graph, rockmate.graph/1 (.json)";
+/// What a forward model says that its training iteration does not.
+struct ForwardFigures {
+  std::int64_t parameters = 0;  ///< elements
+  Bytes parameter_bytes;
+  double flops = 0;  ///< of one forward pass over the whole batch, losses left out
+};
 
-/// Reads the training iteration that MODEL names; what was ignored on the way goes to standard
-/// error. Throws InvalidInput.
-[[nodiscard]] TrainingGraph load_model(const std::string& file);
+struct Model {
+  TrainingGraph graph;
+  std::optional<ForwardFigures> forward;  ///< of an ONNX model
+};
+
+/// Reads a training graph, rockmate.graph/1; what was ignored goes to standard error. Throws
+/// InvalidInput.
+[[nodiscard]] TrainingGraph load_graph(const std::string& file);
+
+/// Reads, or derives, the training iteration that the flags name; what was ignored on the way goes
+/// to standard error. Flags are judged before the model is read. Throws InvalidInput.
+[[nodiscard]] Model load_model(const ModelFlags& flags);
 
 }  // namespace rockmate::cli

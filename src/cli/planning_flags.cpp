@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
 #include "cli/interrupt.h"
 #include "cli/progress_line.h"
+#include "cli/whole_number.h"
 
 namespace rockmate::cli {
 namespace {
@@ -14,17 +14,6 @@ namespace {
 constexpr std::uint64_t kMostThreads = 4096;
 
 }  // namespace
-
-CLI::Validator whole_number(std::uint64_t largest) {
-  const auto complaint = [largest](const std::string& text) -> std::string {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool is_whole = error == std::errc() && end == text.data() + text.size();
-    if (is_whole && number <= largest) return {};
-    return fmt::format("found '{}', expected a whole number from 0 to {}", text, largest);
-  };
-  return {complaint, ""};
-}
 
 void PlanningFlags::add_to(CLI::App& verb) {
   verb.add_option("--planner", planner, "portfolio (the best we know), rotor, sqrt or plain")
@@ -35,7 +24,7 @@ void PlanningFlags::add_to(CLI::App& verb) {
       ->check(whole_number());
   verb.add_option("--threads", threads, "0: all cores; never changes the plan")
       ->type_name("N")
-      ->check(whole_number(kMostThreads));
+      ->check(whole_number(0, kMostThreads));
   verb.add_option("--seed", seed, "of the search's random numbers")
       ->type_name("N")
       ->check(whole_number());

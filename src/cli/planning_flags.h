@@ -4,17 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
 
 #include "rockmate/plan.h"
 
 namespace rockmate::cli {
-
-/// A check for options: digits only and not too large, where the parser would wrap around.
-[[nodiscard]] CLI::Validator whole_number(
-    std::uint64_t largest = std::numeric_limits<std::uint64_t>::max());
 
 struct PlanningFlags {
   std::string planner = "portfolio";

@@ -72,7 +72,7 @@ ExitCode report_valid(const VerifyFlags& flags, const TrainingGraph& graph,
 }
 
 ExitCode run_verify(const VerifyFlags& flags) {
-  const TrainingGraph graph = load_model(flags.graph);
+  const TrainingGraph graph = load_graph(flags.graph);
   const std::optional<Bytes> budget = budget_of(flags, graph);
   std::vector<std::string> warnings;
   const auto plan = read_plan(flags.plan, graph, &warnings);

@@ -13,15 +13,18 @@ namespace rockmate {
 namespace {
 
 using nlohmann::json;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Outcome;
 using testing::run_rockmate;
+using ::testing::StartsWith;
 
 class CurveVerb : public ::testing::Test {
  protected:
   CurveVerb() { testing::write_text(model_, testing::kTinyModel); }
   [[nodiscard]] Outcome curve(std::vector<std::string> more = {}) const {
-    more.insert(more.begin(), {"curve", model_});
+    more.insert(more.begin(), {"curve", model_, "--work-limit", "1000"});
     return run_rockmate(more);
   }
   testing::TemporaryFolder folder_;
@@ -67,6 +70,28 @@ TEST_F(CurveVerb, TellsPeople) {
   const Outcome outcome = curve();
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("510 bytes  100.00 %    0.00 %"));
+}
+
+TEST_F(CurveVerb, DrawsBesideWhatItPrints) {
+  const std::string svg = folder_.path() / "curve.svg";
+  const Outcome outcome = curve({"--svg", svg});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, curve().out);
+  const std::string text = testing::read_text(svg);
+  EXPECT_THAT(text, StartsWith("<svg"));
+  EXPECT_THAT(text, HasSubstr("tiny: overhead against budget"));
+  EXPECT_THAT(text, EndsWith("</svg>\n"));
+}
+
+TEST_F(CurveVerb, RefusesAPictureThatCannotBeWrittenBeforeItReadsTheModel) {
+  for (const std::string& target : {std::string("no/such/folder/c.svg"), folder_.path().string()}) {
+    const Outcome outcome = run_rockmate({"curve", "no-model.json", "--svg", target});
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(target));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("no-model.json")));
+  }
+  EXPECT_EQ(curve({"--svg", model_}).exit, 2) << "the model would be overwritten";
+  EXPECT_EQ(testing::read_text(model_), testing::kTinyModel);
 }
 
 }  // namespace

@@ -13,11 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using testing::Outcome;
 using testing::run_rockmate;
+using ::testing::StartsWith;
 
 std::vector<std::string> keys_of(const nlohmann::ordered_json& object) {
   std::vector<std::string> keys;
@@ -104,6 +106,19 @@ TEST_F(PlanVerb, WhatItWritesIsWhatVerifyTakes) {
   EXPECT_EQ(run_rockmate({"verify", file("graph.json"), file("plan.json")}).exit, 0);
 }
 
+TEST_F(PlanVerb, DrawsATimeline) {
+  ASSERT_EQ(plan("100%", {"--timeline", file("t.svg")}).exit, 0);
+  const std::string text = testing::read_text(file("t.svg"));
+  EXPECT_THAT(text, StartsWith("<svg"));
+  EXPECT_THAT(text, HasSubstr("510 bytes"));
+  EXPECT_THAT(text, EndsWith("</svg>\n"));
+}
+
+TEST_F(PlanVerb, WithoutAPlanNothingIsDrawn) {
+  ASSERT_EQ(plan("1", {"--timeline", file("t.svg")}).exit, 1);
+  EXPECT_THAT(files(), ElementsAre("tiny.json"));
+}
+
 TEST_F(PlanVerb, WritesTheGraphForGraphviz) {
   ASSERT_EQ(plan("100%", {"--dot", file("g.dot")}).exit, 0);
   const std::string text = testing::read_text(file("g.dot"));
@@ -122,7 +137,7 @@ TEST_F(PlanVerb, ExplainsThePeak) {
 }
 
 TEST_F(PlanVerb, RefusesOutputsThatCannotBeWrittenBeforeItReadsTheModel) {
-  for (const char* option : {"-o", "--graph-out", "--dot"}) {
+  for (const char* option : {"-o", "--graph-out", "--timeline", "--dot"}) {
     for (const std::string& target :
          {file("no/such/folder/x"), folder_.path().string(), model_ + "/x"}) {
       const Outcome outcome =

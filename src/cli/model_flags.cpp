@@ -1,0 +1,103 @@
+#include "cli/model_flags.h"
+
+#include <fmt/format.h>
+
+#include "cli/console.h"
+#include "cli/whole_number.h"
+#include "rockmate/error.h"
+
+namespace rockmate::cli {
+namespace {
+
+constexpr const char* kGroup = "Options for ONNX models";
+constexpr const char* kAnalytic = "analytic";
+constexpr const char* kDefaultDevice = "a100";
+
+}  // namespace
+
+void ModelFlags::add_to(CLI::App& verb) {
+  verb.add_option("MODEL", model,
+                  "the model: a forward model (.onnx), whose training iteration is derived, or a "
+                  "training graph, rockmate.graph/1 (.json)")
+      ->required();
+  verb.add_option("--batch", batch, "samples per iteration (as the model says, else 1)")
+      ->type_name("N")
+      ->check(whole_number(1, std::uint64_t{kLargestExtent}))
+      ->group(kGroup);
+  verb.add_option("--optimizer", optimizer, "none, sgd, momentum, adam or adamw (sgd)")
+      ->type_name("NAME")
+      ->group(kGroup);
+  verb.add_option("--loss", loss, "auto, cross-entropy, mse or bce (auto)")
+      ->type_name("NAME")
+      ->group(kGroup);
+  verb.add_option("--data-inputs", data_inputs,
+                  "inputs that are data, not parameters (the first one without initial values, and "
+                  "whole numbers)")
+      ->type_name("A,B")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  verb.add_option("--costs", costs,
+                  "measurements, rockmate.costs/1; with --device, it gives what they lack "
+                  "(analytic: none)")
+      ->type_name("FILE|analytic")
+      ->group(kGroup);
+  verb.add_option("--device", device,
+                  fmt::format("whose speed costs are estimated from: v100, a100, h100, cpu, ve10b, "
+                              "ve20b or ve30b ({})",
+                              kDefaultDevice))
+      ->type_name("PRESET")
+      ->group(kGroup);
+}
+
+std::vector<std::string> ModelFlags::inputs() const {
+  std::vector<std::string> files = {model};
+  if (costs && *costs != kAnalytic) files.push_back(*costs);
+  return files;
+}
+
+OnnxOptions ModelFlags::onnx_options() const {
+  OnnxOptions options;
+  options.batch = batch;
+  options.data_inputs = data_inputs;
+  if (loss) options.loss = parse_onnx_loss(*loss);
+  options.weights = false;  // planning needs their sizes alone
+  return options;
+}
+
+TrainingOptions ModelFlags::training_options() const {
+  TrainingOptions options;
+  if (optimizer) options.optimizer = parse_optimizer(*optimizer);
+  options.costs = cost_model();
+  return options;
+}
+
+// Measurements alone have to know every op; only who names a device wants an estimate in their
+// place.
+CostModel ModelFlags::cost_model() const {
+  const bool is_measured = costs && *costs != kAnalytic;
+  CostModel model_of_costs = is_measured && !device
+                                 ? CostModel::measured()
+                                 : CostModel::analytic(device.value_or(kDefaultDevice));
+  if (is_measured) {
+    std::vector<std::string> warnings;
+    model_of_costs.read(*costs, &warnings);
+    warn(warnings);
+  }
+  return model_of_costs;
+}
+
+void ModelFlags::refuse_onnx_options() const {
+  const std::pair<const char*, bool> options[] = {
+      {"--batch", batch.has_value()}, {"--optimizer", optimizer.has_value()},
+      {"--loss", loss.has_value()},   {"--data-inputs", !data_inputs.empty()},
+      {"--costs", costs.has_value()}, {"--device", device.has_value()}};
+  for (const auto& [name, is_given] : options) {
+    if (!is_given) continue;
+    throw InvalidInput(fmt::format(
+        "{}: {} applies to .onnx models only; a training graph states its own ops, sizes and costs",
+        model, name));
+  }
+}
+
+}  // namespace rockmate::cli

@@ -1,0 +1,43 @@
+// The options that say which training iteration a verb is about: the model, and for an ONNX model
+// how its iteration is derived. They are the same for every verb.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rockmate/onnx.h"
+#include "rockmate/training_model.h"
+
+namespace rockmate::cli {
+
+struct ModelFlags {
+  std::string model;
+  // Those of ONNX models alone; absent where they were not given.
+  std::optional<std::int64_t> batch;
+  std::optional<std::string> optimizer;
+  std::optional<std::string> loss;
+  std::vector<std::string> data_inputs;
+  std::optional<std::string> costs;
+  std::optional<std::string> device;
+
+  void add_to(CLI::App& verb);
+
+  [[nodiscard]] bool is_onnx() const { return model.ends_with(".onnx"); }
+  /// The files that loading the model reads, as far as they are named here.
+  [[nodiscard]] std::vector<std::string> inputs() const;
+
+  /// Throws InvalidInput for a loss that is none.
+  [[nodiscard]] OnnxOptions onnx_options() const;
+  /// Reads the costs. Throws InvalidInput for an unknown optimizer or device, or a broken file.
+  [[nodiscard]] TrainingOptions training_options() const;
+  /// Throws InvalidInput that names an option given that is of ONNX models alone.
+  void refuse_onnx_options() const;
+
+ private:
+  [[nodiscard]] CostModel cost_model() const;
+};
+
+}  // namespace rockmate::cli

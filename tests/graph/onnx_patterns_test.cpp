@@ -1,0 +1,117 @@
+// What exporters take apart is put together again, and only that.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "graph/patterns/patterns.h"
+#include "rockmate/graph_builder.h"
+
+namespace rockmate {
+namespace {
+
+using Build = TensorId (*)(GraphBuilder& b, TensorId x);
+
+std::vector<OpKind> simplified(Build build) {
+  GraphBuilder b("model");
+  b.output(build(b, b.input("x", {4, 8})));
+  const Graph graph = simplify(std::move(b).build());
+  std::vector<OpKind> kinds;
+  for (const Node& node : graph.nodes()) kinds.push_back(node.kind);
+  return kinds;
+}
+
+TEST(Activations, AreRecognisedHoweverTheyAreWritten) {
+  const std::vector<Build> gelus = {
+      [](GraphBuilder& b, TensorId x) {
+        const TensorId e = b.scale(b.erf(b.scale(x, 1 / std::sqrt(2.0))), 1, 1);
+        return b.scale(b.mul(x, e), 0.5);
+      },
+      [](GraphBuilder& b, TensorId x) {
+        const TensorId e = b.scale(b.erf(b.scale(x, 0.70710678)), 0.5, 0.5);
+        return b.mul(e, x);
+      },
+      [](GraphBuilder& b, TensorId x) {
+        const TensorId cube = b.scale(b.pow(x, 3), 0.044715);
+        const TensorId t = b.tanh(b.scale(b.add(x, cube), 0.7978845608));
+        return b.mul(b.scale(x, 0.5), b.scale(t, 1, 1));
+      },
+      [](GraphBuilder& b, TensorId x) {
+        const TensorId square = b.scale(b.mul(x, x), 0.044715, 1);
+        const TensorId t = b.tanh(b.mul(b.scale(x, 0.7978845608), square));
+        return b.scale(b.add(x, b.mul(x, t)), 0.5);
+      }};
+  for (const Build gelu : gelus) EXPECT_EQ(simplified(gelu), std::vector{OpKind::kGelu});
+  EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) { return b.mul(x, b.sigmoid(x)); }),
+            std::vector{OpKind::kSilu});
+  EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) {
+              return b.scale(b.mul(x, b.clip(b.scale(x, 1, 3), 0, 6)), 1.0 / 6);
+            }),
+            std::vector{OpKind::kHardSwish});
+  EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) { return b.log(b.scale(b.exp(x), 1, 1)); }),
+            std::vector{OpKind::kSoftplus});
+}
+
+TEST(Activations, OthersStayAsTheyAre) {
+  // QuickGELU: near to GELU, but not GELU.
+  const auto quick = [](GraphBuilder& b, TensorId x) {
+    return b.mul(x, b.sigmoid(b.scale(x, 1.702)));
+  };
+  EXPECT_EQ(simplified(quick), (std::vector{OpKind::kScale, OpKind::kSigmoid, OpKind::kMul}));
+  // What lies between is read by others as well: nothing would be saved.
+  const auto shared = [](GraphBuilder& b, TensorId x) {
+    const TensorId gate = b.sigmoid(x);
+    b.output(gate);
+    return b.mul(x, gate);
+  };
+  EXPECT_EQ(simplified(shared), (std::vector{OpKind::kSigmoid, OpKind::kMul}));
+}
+
+TensorId layer_norm(GraphBuilder& b, TensorId x, bool squares_by_product) {
+  const TensorId d = b.sub(x, b.reduce_mean(x, {-1}, true));
+  const TensorId square = squares_by_product ? b.mul(d, d) : b.pow(d, 2);
+  const TensorId variance = b.reduce_mean(square, {-1}, true);
+  return b.div(d, b.sqrt(b.scale(variance, 1, 1e-5)));
+}
+
+TEST(LayerNorms, AreRecognisedWithAndWithoutParameters) {
+  EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) { return layer_norm(b, x, true); }),
+            std::vector{OpKind::kLayerNorm});
+  const auto affine = [](GraphBuilder& b, TensorId x) {
+    const TensorId y = layer_norm(b, x, false);
+    return b.add(b.mul(y, b.parameter("scale", {8})), b.parameter("bias", {8}));
+  };
+  EXPECT_EQ(simplified(affine), std::vector{OpKind::kLayerNorm});
+  const auto other_mean = [](GraphBuilder& b, TensorId x) {
+    const TensorId d = b.sub(x, b.reduce_mean(x, {0}, true));
+    const TensorId variance = b.reduce_mean(b.mul(d, d), {-1}, true);
+    return b.div(d, b.sqrt(b.scale(variance, 1, 1e-5)));
+  };
+  EXPECT_EQ(simplified(other_mean).size(), 7U);
+}
+
+TEST(Linear, TakesItsBiasAndItsTranspose) {
+  const auto build = [](GraphBuilder& b, TensorId x) {
+    const TensorId w = b.transpose(b.parameter("w", {3, 8}), {1, 0});
+    return b.add(b.linear(x, w, std::nullopt, false), b.parameter("b", {3}));
+  };
+  GraphBuilder b("model");
+  b.output(build(b, b.input("x", {4, 8})));
+  const Graph graph = simplify(std::move(b).build());
+  ASSERT_EQ(graph.nodes().size(), 1U);
+  EXPECT_EQ(graph[NodeId(0)].inputs.size(), 3U);
+  EXPECT_TRUE(graph[NodeId(0)].attributes.flag("transpose_weight"));
+}
+
+TEST(Unused, NodesAndSourcesAreDropped) {
+  GraphBuilder b("model");
+  const TensorId x = b.input("x", {4, 8});
+  static_cast<void>(b.relu(b.linear(x, 16)));
+  b.output(b.tanh(x));
+  const Graph graph = drop_unused(std::move(b).build());
+  EXPECT_EQ(graph.nodes().size(), 1U);
+  EXPECT_EQ(graph.parameter_count(), 0);
+}
+
+}  // namespace
+}  // namespace rockmate
