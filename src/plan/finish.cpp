@@ -7,6 +7,9 @@
 namespace rockmate {
 namespace {
 
+// Steps of the packer: about half a second where the load bound cannot be met.
+constexpr std::uint64_t kLayoutWork = 200'000'000;
+
 struct Replayed {
   Schedule schedule;
   MemoryTrace trace;
@@ -74,7 +77,8 @@ std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs, TakeOve
   if (replayed.trace.peak > budget) return std::nullopt;
   std::optional<Layout> layout;
   if (options.layout) {
-    layout = lay_out(replayed.trace, {.target = budget - replayed.trace.static_bytes});
+    layout = lay_out(replayed.trace, {.target = budget - replayed.trace.static_bytes,
+                                      .work_limit = kLayoutWork});
     if (replayed.trace.static_bytes + layout->arena_bytes > budget) return std::nullopt;
   }
   Plan plan = assemble(graph, std::move(replayed), budget);
@@ -87,7 +91,7 @@ Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over
                 const PlanOptions& options) {
   const Replayed replayed = replay(graph, runs, take_over);
   if (!options.layout) return replayed.trace.peak;
-  const Layout layout = lay_out(replayed.trace);
+  const Layout layout = lay_out(replayed.trace, {.work_limit = kLayoutWork});
   return std::max(replayed.trace.peak, replayed.trace.static_bytes + layout.arena_bytes);
 }
 

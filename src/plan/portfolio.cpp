@@ -15,12 +15,12 @@ namespace rockmate {
 namespace {
 
 // Moves of all searches for one plan, unless the caller sets a limit.
-constexpr std::uint64_t kDefaultMoves = 1'500'000;
+constexpr std::uint64_t kDefaultMoves = 1'000'000;
 // How often the inner budget gives way to a layout that does not fit.
 constexpr int kInnerBudgets = 4;
 // Steps of the bisection for the least budget, and the share of all moves for each.
 constexpr int kLeanSteps = 6;
-// Drafts well within the budget start no better than the fastest one; the leanest may.
+// A search that only has to give back a few bytes starts cold.
 constexpr double kColdTemperature = 1e-5;
 
 }  // namespace
@@ -55,7 +55,8 @@ const std::vector<Shelf>& Portfolio::shelves() {
     const Planner planner = options_.planner;
     if (planner == Planner::kSqrt) shelves_->push_back(sqrt_shelf(graph_));
     if (planner == Planner::kRotor || searches()) {
-      shelves_->push_back(rotor_shelf(graph_, options_));
+      const Effort effort = searches() ? effort_ : Effort::kFull;
+      shelves_->push_back(rotor_shelf(graph_, effort, options_));
     }
     if (planner != Planner::kRotor) shelves_->push_back(plain_shelf(graph_));
   }
@@ -132,7 +133,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
     if (attempt > 0) search.start_temperature = kColdTemperature;
     SearchResult result = improve(graph_, inner, runs, search);
     const Bytes needed = needed_by(graph_, result.runs, TakeOver::kWhereEqual, options_);
-    if (!leanest_search_ || needed < *leanest_search_) leanest_search_ = needed;
+    keep_leaner({needed, result.runs});
     if (!result.feasible) return std::nullopt;
     if (auto plan = finish(graph_, result.runs, TakeOver::kWhereEqual, budget, options_)) {
       plan->planner = "search";
@@ -162,54 +163,59 @@ std::optional<Plan> Portfolio::best_within(Bytes budget) {
       }
     }
   }
-  if (best) {
-    best->lower_bound = std::min(lower_bound_, best->seconds);
-    best->proven_optimal = best->seconds.count() <= lower_bound_.count() * (1 + 1e-9);
-  }
+  if (best) state_bound(*best);
   return best;
 }
 
-std::optional<Bytes> Portfolio::smallest_on_shelves() {
-  std::optional<Bytes> least;
+void Portfolio::state_bound(Plan& plan) const {
+  plan.lower_bound = std::min(lower_bound_, plan.seconds);
+  plan.proven_optimal = plan.seconds.count() <= lower_bound_.count() * (1 + 1e-9);
+}
+
+void Portfolio::keep_leaner(Lean lean) {
+  if (!leanest_ || lean.needed < leanest_->needed) leanest_ = std::move(lean);
+}
+
+void Portfolio::look_for_leanest_on_shelves() {
   for (const Shelf& shelf : shelves()) {
-    const auto bytes = shelf.smallest(graph_, options_);
-    if (bytes && (!least || *bytes < *least)) least = bytes;
+    if (auto lean = shelf.leanest(graph_, options_)) keep_leaner(*std::move(lean));
   }
-  return least;
 }
 
 std::optional<Plan> Portfolio::leanest() {
-  std::optional<Bytes> least = smallest_on_shelves();
-  if (!least) return std::nullopt;
+  // The lowest budgets are where the recursion is at its best: let it have the finest chain.
+  effort_ = Effort::kFull;
+  look_for_leanest_on_shelves();
+  if (!leanest_) return std::nullopt;
   if (searches()) {
-    // Bisection between the floor and what is known to be enough; every search may also come upon
-    // something leaner than it was asked for.
+    // Bisection between the floor and what is known to be enough.
     Bytes low = floor_.bytes;
     const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanSteps;
-    for (int step = 0; step < kLeanSteps && low < *least; ++step) {
+    for (int step = 0; step < kLeanSteps && low < leanest_->needed; ++step) {
       if (options_.stop.stop_requested()) break;
-      const Bytes middle = low + Bytes((*least - low).count() / 2);
-      const auto plan = searched_within(middle, starts(middle).back(), moves);
-      if (plan) {
-        least = plan->needed();
-      } else {
-        low = middle + Bytes(1);
-      }
-      if (leanest_search_ && *leanest_search_ < *least) least = leanest_search_;
+      const Bytes middle = low + Bytes((leanest_->needed - low).count() / 2);
+      if (!searched_within(middle, starts(middle).back(), moves)) low = middle + Bytes(1);
     }
   }
-  return best_within(*least);
+  const Lean lean = *leanest_;
+  std::optional<Plan> best = best_within(lean.needed);
+  auto known = finish(graph_, lean.runs, TakeOver::kWhereEqual, lean.needed, options_);
+  if (known) known->planner = searches() ? "search" : std::string(to_string(options_.planner));
+  keep_better(best, std::move(known), "leanest");
+  if (best) state_bound(*best);
+  return best;
 }
 
 NoPlan Portfolio::explain_no_plan(Bytes budget) {
   NoPlan no_plan;
   no_plan.budget = budget;
   no_plan.lower_bound = floor_.bytes;
-  no_plan.smallest_feasible = smallest_on_shelves();
-  if (leanest_search_ &&
-      (!no_plan.smallest_feasible || *leanest_search_ < *no_plan.smallest_feasible)) {
-    no_plan.smallest_feasible = leanest_search_;
+  look_for_leanest_on_shelves();
+  if (searches() && budget < floor_.bytes && leanest_ && floor_.bytes < leanest_->needed) {
+    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanSteps;
+    static_cast<void>(searched_within(floor_.bytes, starts(floor_.bytes).back(), moves));
   }
+  if (leanest_) no_plan.smallest_feasible = leanest_->needed;
   if (floor_.op) no_plan.forced_op = graph_[*floor_.op].name;
   for (const ValueId v : floor_.values) no_plan.forced_values.push_back(graph_[v].name);
   if (budget < graph_.static_bytes()) {

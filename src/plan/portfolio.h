@@ -34,11 +34,13 @@ class Portfolio {
   [[nodiscard]] std::optional<Plan> searched_within(Bytes budget, const Runs& start,
                                                     std::uint64_t moves);
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
-  [[nodiscard]] std::optional<Bytes> smallest_on_shelves();
+  void look_for_leanest_on_shelves();
+  void keep_leaner(Lean lean);
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;
   [[nodiscard]] Seconds fastest() const;
+  void state_bound(Plan& plan) const;
 
   const TrainingGraph& graph_;
   const PlanOptions& options_;
@@ -46,8 +48,9 @@ class Portfolio {
   Bytes plain_peak_;
   Seconds lower_bound_;
   MemoryFloor floor_;
+  Effort effort_ = Effort::kQuick;  // of the dynamic program, for a search to start from
   std::optional<std::vector<Shelf>> shelves_;
-  std::optional<Bytes> leanest_search_;  // bytes of the leanest plan that a search came upon
+  std::optional<Lean> leanest_;  // of all runs that anyone came upon
 };
 
 }  // namespace rockmate

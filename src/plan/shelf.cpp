@@ -19,12 +19,20 @@ constexpr std::size_t kLeanest = 12;
 constexpr std::size_t kShelfRuns = 4'000'000;
 // Chains up to this length are solved at the level of ops.
 constexpr std::size_t kFinestBlocks = 250;
-constexpr std::size_t kCoarseBlocks = 100;
+constexpr std::size_t kCoarseBlocks = 80;
 
 Seconds seconds_of(const TrainingGraph& graph, const Runs& runs) {
   Seconds sum;
   for (const Run& run : runs) sum += graph[run.op].seconds();
   return sum;
+}
+
+// As many blocks as the dynamic program can afford, cut where little lies across.
+Chain coarse_chain(const TrainingGraph& graph) {
+  const std::size_t share = forward_part(graph).size() / kCoarseBlocks + 1;
+  return cut_chain(graph, choose_cuts(graph, {.max_blocks = kCoarseBlocks,
+                                              .max_block_ops = 2 * share,
+                                              .target_block_ops = share}));
 }
 
 void add_curve(const TrainingGraph& graph, const rotor::Rotor& rotor, Shelf& shelf) {
@@ -69,12 +77,12 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
   return std::nullopt;
 }
 
-std::optional<Bytes> Shelf::smallest(const TrainingGraph& graph, const PlanOptions& options) const {
-  std::optional<Bytes> least;
+std::optional<Lean> Shelf::leanest(const TrainingGraph& graph, const PlanOptions& options) const {
+  std::optional<Lean> least;
   for (std::size_t i = 0; i < std::min(kLeanest, drafts_.size()); ++i) {
-    const Runs runs = with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, Bytes());
+    Runs runs = with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, Bytes());
     const Bytes needed = needed_by(graph, runs, TakeOver::kWhereEqual, options);
-    if (!least || needed < *least) least = needed;
+    if (!least || needed < least->needed) least = Lean{needed, std::move(runs)};
   }
   return least;
 }
@@ -89,7 +97,7 @@ Shelf plain_shelf(const TrainingGraph& graph) {
 
 Shelf sqrt_shelf(const TrainingGraph& graph) {
   Shelf shelf("sqrt");
-  const Chain chain = cut_chain(graph, choose_cuts(graph, {.max_blocks = kCoarseBlocks}));
+  const Chain chain = coarse_chain(graph);
   for (std::size_t segments = 1; segments <= chain.blocks.size(); ++segments) {
     Runs runs = rotor::chen_segments(graph, chain, segments);
     const auto trace = simulate(graph, schedule_from_runs(graph, runs));
@@ -100,7 +108,7 @@ Shelf sqrt_shelf(const TrainingGraph& graph) {
   return shelf;
 }
 
-Shelf rotor_shelf(const TrainingGraph& graph, const PlanOptions& options) {
+Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& options) {
   Shelf shelf("rotor");
   const rotor::RotorOptions rotor_options{options.threads, options.stop};
   const std::size_t size = forward_part(graph).size();
@@ -108,8 +116,12 @@ Shelf rotor_shelf(const TrainingGraph& graph, const PlanOptions& options) {
   const auto add_chain = [&](Chain chain) {
     add_curve(graph, rotor::Rotor(graph, std::move(chain), rotor_options), shelf);
   };
-  add_chain(cut_chain(graph, choose_cuts(graph, {.max_blocks = kCoarseBlocks})));
-  if (size <= kFinestBlocks) add_chain(finest_chain(graph));
+  if (size <= kCoarseBlocks) {
+    add_chain(finest_chain(graph));
+  } else {
+    add_chain(coarse_chain(graph));
+    if (effort == Effort::kFull && size <= kFinestBlocks) add_chain(finest_chain(graph));
+  }
   shelf.close();
   return shelf;
 }

@@ -17,6 +17,12 @@ struct Draft {
   Runs runs;
 };
 
+/// Runs for as few bytes as can be, and the bytes that they need.
+struct Lean {
+  Bytes needed;
+  Runs runs;
+};
+
 class Shelf {
  public:
   explicit Shelf(std::string planner) : planner_(std::move(planner)) {}
@@ -31,9 +37,9 @@ class Shelf {
   /// The fastest draft that keeps the budget when finished.
   [[nodiscard]] std::optional<Plan> best_within(const TrainingGraph& graph, Bytes budget,
                                                 const PlanOptions& options) const;
-  /// The least budget that one of the leanest drafts needs; nullopt of an empty shelf.
-  [[nodiscard]] std::optional<Bytes> smallest(const TrainingGraph& graph,
-                                              const PlanOptions& options) const;
+  /// The one of the leanest drafts that needs the least budget; nullopt of an empty shelf.
+  [[nodiscard]] std::optional<Lean> leanest(const TrainingGraph& graph,
+                                            const PlanOptions& options) const;
 
  private:
   std::string planner_;
@@ -44,7 +50,13 @@ class Shelf {
 [[nodiscard]] Shelf plain_shelf(const TrainingGraph& graph);
 /// Chen's segments, for every number of segments.
 [[nodiscard]] Shelf sqrt_shelf(const TrainingGraph& graph);
-/// Rotor's curve, on the finest chain and on one of larger blocks, as far as each can be solved.
-[[nodiscard]] Shelf rotor_shelf(const TrainingGraph& graph, const PlanOptions& options);
+/// How much work the dynamic program may be.
+enum class Effort : std::uint8_t {
+  kQuick,  ///< a chain of at most 80 blocks: well under a second
+  kFull    ///< also every op a block of its own, up to 250 of them
+};
+/// Rotor's curves, together.
+[[nodiscard]] Shelf rotor_shelf(const TrainingGraph& graph, Effort effort,
+                                const PlanOptions& options);
 
 }  // namespace rockmate

@@ -25,7 +25,11 @@
 namespace rockmate::rotor {
 namespace {
 
-int team_size(int threads) {
+// Below this, waiting for each other costs threads more than they gain.
+constexpr std::size_t kBlocksForThreads = 32;
+
+int team_size(int threads, std::size_t blocks) {
+  if (blocks < kBlocksForThreads) return 1;
 #ifdef _OPENMP
   return threads > 0 ? threads : omp_get_max_threads();
 #else
@@ -40,7 +44,7 @@ Solution::Solution(const ChainCosts& costs, const SolveOptions& options)
     : costs_(costs), options_(options), states_(costs.blocks() * (costs.blocks() + 1) / 2) {
   const std::size_t blocks = costs.blocks();
   std::atomic<bool> stopped = false;
-#pragma omp parallel num_threads(team_size(options.threads))
+#pragma omp parallel num_threads(team_size(options.threads, blocks))
   {
     Envelope envelope;
     std::vector<std::int64_t> passes;
