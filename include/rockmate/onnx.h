@@ -46,7 +46,8 @@ struct OnnxOptions {
   bool weights = true;
 };
 
-/// Parameters and data keep their ONNX names; a target is called "target" and the output's name.
+/// The graph is called after the file: most exporters call all their graphs the same. Parameters
+/// and data keep their ONNX names; a target is called "target" and the output's name.
 /// Weights may lie in external files inside the model's folder. Batch normalisation and dropout
 /// train, whatever mode they were exported in. Linear in the model and its weights. Throws
 /// InvalidInput where the file is broken, an extent is unknown, ops are not supported (all of them

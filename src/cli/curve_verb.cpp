@@ -61,12 +61,23 @@ nlohmann::ordered_json json_of(const std::vector<Plan>& curve) {
   return {{"points", std::move(points)}};
 }
 
+// Where the search was stopped, or reached its limit, before it had a plan.
+ExitCode report_no_curve(const CurveFlags& flags, const TrainingGraph& graph) {
+  if (flags.json || flags.csv) {
+    flags.json ? print_json(json_of({})) : print(csv_of({}));
+  } else {
+    print(fmt::format("{}: no plan was found; give the search more time or steps\n", graph.name()));
+  }
+  return kNo;
+}
+
 ExitCode run_curve(const CurveFlags& flags) {
   check_outputs({flags.svg}, flags.model.inputs());
   const TrainingGraph graph = load_model(flags.model).graph;
   std::vector<Plan> curve;
   run_search(flags.planning,
              [&](const PlanOptions& options) { curve = plan_curve(graph, flags.points, options); });
+  if (curve.empty()) return report_no_curve(flags, graph);
   if (!flags.svg.empty()) write_curve(graph, curve, flags.svg);
   if (flags.json) {
     print_json(json_of(curve));

@@ -62,6 +62,7 @@ class OnnxVerbs : public ::testing::Test {
 
 TEST_F(OnnxVerbs, ResNetHasItsPublishedFigures) {
   const json object = inspect(bundled("resnet50"), {"--batch", "2"});
+  EXPECT_EQ(object["name"], "resnet50") << "not what its exporter calls every graph";
   EXPECT_EQ(object["parameters"], 25'557'032);
   EXPECT_EQ(object["parameter_bytes"], 4 * 25'557'032);
   const double giga_macs = object["forward_flops"].get<double>() / 2e9 / 2;

@@ -103,12 +103,13 @@ Graph build_at_batch(const Model& model, const OnnxOptions& options, const Tenso
 }
 
 Graph import_model(std::string_view bytes, const TensorReader& reader, const std::string& origin,
-                   const OnnxOptions& options) {
+                   const std::string& name, const OnnxOptions& options) {
   try {
     if (options.batch && (*options.batch < 1 || *options.batch > kMostElements)) {
       throw InvalidInput(fmt::format("a batch of {}, expected 1 or more", *options.batch));
     }
-    const Model model = parse_model(bytes);
+    Model model = parse_model(bytes);
+    if (!name.empty()) model.proto.mutable_graph()->set_name(name);
     Graph graph = simplify(build_at_batch(model, options, reader));
     return options.weights ? attach_weights(std::move(graph), model, reader) : graph;
   } catch (const InvalidInput& error) {
@@ -122,13 +123,14 @@ Graph import_model(std::string_view bytes, const TensorReader& reader, const std
 Graph import_onnx(const std::filesystem::path& file, const OnnxOptions& options) {
   const std::string bytes = read_file(file, std::numeric_limits<std::int32_t>::max());
   const from_onnx::TensorReader reader(file.parent_path());
-  return from_onnx::import_model(bytes, reader, shown(file.string(), 400), options);
+  return from_onnx::import_model(bytes, reader, shown(file.string(), 400), file.stem().string(),
+                                 options);
 }
 
 Graph import_onnx_bytes(std::string_view bytes, const std::string& origin,
                         const OnnxOptions& options) {
   const from_onnx::TensorReader reader(std::nullopt);
-  return from_onnx::import_model(bytes, reader, origin, options);
+  return from_onnx::import_model(bytes, reader, origin, {}, options);
 }
 
 }  // namespace rockmate
