@@ -42,7 +42,8 @@ TrainingGraph random_chain(int blocks, unsigned seed) {
           .inputs = {fmt::format("x{}", i - 1)},
           .outputs = {fmt::format("x{}", i), fmt::format("s{}", i)}});
   }
-  for (int i = blocks; i >= 0; --i) b.value({.name = fmt::format("d{}", i), .bytes = Bytes(50'000)});
+  for (int i = blocks; i >= 0; --i)
+    b.value({.name = fmt::format("d{}", i), .bytes = Bytes(50'000)});
   b.op({.name = "loss",
         .phase = Phase::kLoss,
         .seconds = Seconds(1e-6),
@@ -72,7 +73,8 @@ void print_chains() {
 
 std::string cell(const PlanResult& result) {
   if (!result) return "none";
-  return fmt::format("{:.2f}{}", 100 * result->overhead, result->proven_optimal ? " (optimal)" : "");
+  return fmt::format("{:.2f}{}", 100 * result->overhead,
+                     result->proven_optimal ? " (optimal)" : "");
 }
 
 void print_row(const TrainingGraph& graph, const std::string& label, Budget budget) {

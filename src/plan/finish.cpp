@@ -77,8 +77,8 @@ std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs, TakeOve
   if (replayed.trace.peak > budget) return std::nullopt;
   std::optional<Layout> layout;
   if (options.layout) {
-    layout = lay_out(replayed.trace, {.target = budget - replayed.trace.static_bytes,
-                                      .work_limit = kLayoutWork});
+    layout = lay_out(replayed.trace,
+                     {.target = budget - replayed.trace.static_bytes, .work_limit = kLayoutWork});
     if (replayed.trace.static_bytes + layout->arena_bytes > budget) return std::nullopt;
   }
   Plan plan = assemble(graph, std::move(replayed), budget);

@@ -67,6 +67,7 @@ std::vector<Plan> plan_curve(const TrainingGraph& graph, std::size_t points,
     curve.push_back(*std::move(next));
   };
   append(portfolio.leanest());
+  if (curve.empty()) append(portfolio.best_within(portfolio.plain_peak()));
   if (curve.empty()) return curve;
   const Bytes least = curve.front().needed();
   // The plain iteration's arena may take a little more than its peak.

@@ -121,6 +121,7 @@ std::vector<Runs> Portfolio::starts(Bytes budget) {
 
 std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
                                                std::uint64_t moves) {
+  if (moves == 0) return std::nullopt;
   Bytes inner = budget;
   Runs runs = start;
   for (int attempt = 0; attempt < kInnerBudgets; ++attempt) {
@@ -132,6 +133,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
     search.stop = options_.stop;
     if (attempt > 0) search.start_temperature = kColdTemperature;
     SearchResult result = improve(graph_, inner, runs, search);
+    if (result.runs.empty() && !runs.empty()) return std::nullopt;  // stopped before it began
     const Bytes needed = needed_by(graph_, result.runs, TakeOver::kWhereEqual, options_);
     keep_leaner({needed, result.runs});
     if (!result.feasible) return std::nullopt;

@@ -163,6 +163,13 @@ TEST(PlanCurve, FallsInBytesAndRisesInSeconds) {
   }
 }
 
+TEST(PlanCurve, NeedsNoSearch) {
+  const TrainingGraph graph = testing::chain_graph(20, 2);
+  PlanOptions options = quick();
+  options.work_limit = 0;
+  EXPECT_GT(plan_curve(graph, 5, options).size(), 2u);
+}
+
 TEST(Plan, GivesTheBestSoFarWhenStopped) {
   const TrainingGraph graph = testing::chain_graph(20, 4);
   std::stop_source source;
