@@ -15,11 +15,12 @@ namespace rockmate {
 namespace {
 
 // Moves of all searches for one plan, unless the caller sets a limit.
-constexpr std::uint64_t kDefaultMoves = 1'000'000;
+constexpr std::uint64_t kDefaultMoves = 2'000'000;
 // How often the inner budget gives way to a layout that does not fit.
 constexpr int kInnerBudgets = 4;
-// Steps of the bisection for the least budget, and the share of all moves for each.
+// Steps of the bisection for the least budget, and the part of all moves that each may take.
 constexpr int kLeanSteps = 6;
+constexpr std::uint64_t kLeanPart = 4;
 // A search that only has to give back a few bytes starts cold.
 constexpr double kColdTemperature = 1e-5;
 
@@ -192,7 +193,7 @@ std::optional<Plan> Portfolio::leanest() {
   if (searches()) {
     // Bisection between the floor and what is known to be enough.
     Bytes low = floor_.bytes;
-    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanSteps;
+    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
     for (int step = 0; step < kLeanSteps && low < leanest_->needed; ++step) {
       if (options_.stop.stop_requested()) break;
       const Bytes middle = low + Bytes((leanest_->needed - low).count() / 2);
@@ -214,7 +215,7 @@ NoPlan Portfolio::explain_no_plan(Bytes budget) {
   no_plan.lower_bound = floor_.bytes;
   look_for_leanest_on_shelves();
   if (searches() && budget < floor_.bytes && leanest_ && floor_.bytes < leanest_->needed) {
-    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanSteps;
+    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
     static_cast<void>(searched_within(floor_.bytes, starts(floor_.bytes).back(), moves));
   }
   if (leanest_) no_plan.smallest_feasible = leanest_->needed;
