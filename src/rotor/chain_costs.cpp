@@ -51,8 +51,8 @@ ChainCosts::ChainCosts(const TrainingGraph& graph, const Chain& chain)
   make_items(graph);
   profile_rest(graph);
   make_bundles();
-  make_keep_steps(graph);
-  make_pass_profiles(graph);
+  make_keep_steps();
+  make_pass_profiles();
 }
 
 void ChainCosts::index_ops(const TrainingGraph& graph, const Chain& chain) {
@@ -80,16 +80,19 @@ void ChainCosts::find_run_once(const TrainingGraph& graph) {
     const OpId op = forward_[k];
     again_[op] = graph[op].recomputable;
   }
+  IdVector<ValueId, std::vector<OpId>> readers(graph.values().size());  // by source, views included
+  for (const Value& value : graph.values()) {
+    if (!graph[value.storage].is_source) continue;
+    auto& all = readers[value.storage];
+    all.insert(all.end(), value.readers.begin(), value.readers.end());
+  }
   for (std::size_t u = 0; u < graph.ops().size(); ++u) {
     for (const ValueId source : graph[OpId(u)].updates) {
-      for (std::size_t v = 0; v < graph.values().size(); ++v) {
-        if (graph[ValueId(v)].storage != source) continue;
-        for (const OpId reader : graph[ValueId(v)].readers) {
-          if (reader.index() >= std::min(u, forward_.size())) break;
-          const std::size_t block = block_of(reader.index());
-          const bool in_time = u >= forward_.size() && u - forward_.size() >= first_rest_[block];
-          if (!in_time) again_[reader] = false;
-        }
+      for (const OpId reader : readers[source]) {
+        if (reader.index() >= std::min(u, forward_.size())) continue;
+        const std::size_t last = first_rest_[block_of(reader.index())];
+        const bool in_time = u >= forward_.size() && u - forward_.size() >= last;
+        if (!in_time) again_[reader] = false;
       }
     }
   }
@@ -249,8 +252,7 @@ void ChainCosts::make_bundles() {
   bundles_[0].bytes = bundles_[0].held = {0};
 }
 
-void ChainCosts::make_keep_steps(const TrainingGraph& graph) {
-  static_cast<void>(graph);
+void ChainCosts::make_keep_steps() {
   keep_forward_.resize(blocks());
   keep_held_.resize(blocks());
   for (std::size_t a = 0; a < blocks(); ++a) {
@@ -358,7 +360,7 @@ std::size_t ChainCosts::last_forward_use(const Item& item, std::size_t b) const 
   return last;
 }
 
-void ChainCosts::make_pass_profiles(const TrainingGraph&) {
+void ChainCosts::make_pass_profiles() {
   for (std::size_t b = 0; b < blocks(); ++b) {
     Profile profile(first_op_[b + 1]);
     for (const Item& item : items_) {

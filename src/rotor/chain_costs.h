@@ -86,8 +86,8 @@ class ChainCosts {
   void make_items(const TrainingGraph& graph);
   void profile_rest(const TrainingGraph& graph);
   void make_bundles();
-  void make_keep_steps(const TrainingGraph& graph);
-  void make_pass_profiles(const TrainingGraph& graph);
+  void make_keep_steps();
+  void make_pass_profiles();
 
   [[nodiscard]] std::size_t block_of(std::size_t forward_position) const;
   [[nodiscard]] static std::size_t next_read(const Item& item, std::size_t block);
