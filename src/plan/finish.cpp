@@ -42,8 +42,7 @@ Plan assemble(const TrainingGraph& graph, Replayed replayed, Bytes budget) {
   plan.peak = replayed.trace.peak;
   plan.static_bytes = replayed.trace.static_bytes;
   plan.seconds = replayed.trace.seconds;
-  const double plain = graph.plain_seconds().count();
-  plan.overhead = plain > 0 ? plan.seconds.count() / plain - 1 : 0;
+  plan.overhead = overhead(graph, plan.seconds);
   return plan;
 }
 

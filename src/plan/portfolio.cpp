@@ -75,8 +75,7 @@ void Portfolio::report(const char* stage, const std::optional<Plan>& best) const
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
   Progress progress{stage, Seconds(spent.count()), std::nullopt, 0};
   if (best) progress.overhead = best->overhead;
-  const double plain = graph_.plain_seconds().count();
-  if (plain > 0) progress.lower_bound_overhead = lower_bound_.count() / plain - 1;
+  progress.lower_bound_overhead = overhead(graph_, lower_bound_);
   options_.progress(progress);
 }
 

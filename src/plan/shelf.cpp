@@ -98,8 +98,10 @@ Shelf plain_shelf(const TrainingGraph& graph) {
 Shelf sqrt_shelf(const TrainingGraph& graph) {
   Shelf shelf("sqrt");
   const Chain chain = coarse_chain(graph);
+  if (chain.blocks.empty()) return shelf;
+  const rotor::ChainCosts costs(graph, chain);
   for (std::size_t segments = 1; segments <= chain.blocks.size(); ++segments) {
-    Runs runs = rotor::chen_segments(graph, chain, segments);
+    Runs runs = rotor::chen_segments(graph, chain, costs, segments);
     const auto trace = simulate(graph, schedule_from_runs(graph, runs));
     ROCKMATE_CHECK(trace.has_value(), trace.has_value() ? "" : trace.error().message);
     shelf.add({trace->peak, trace->seconds, std::move(runs)});

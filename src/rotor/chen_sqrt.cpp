@@ -1,14 +1,13 @@
 #include "rotor/chen_sqrt.h"
 
 #include "base/check.h"
-#include "rotor/chain_costs.h"
 
 namespace rockmate::rotor {
 
-Runs chen_segments(const TrainingGraph& graph, const Chain& chain, std::size_t segments) {
+Runs chen_segments(const TrainingGraph& graph, const Chain& chain, const ChainCosts& costs,
+                   std::size_t segments) {
   const std::size_t blocks = chain.blocks.size();
   ROCKMATE_CHECK(segments >= 1 && segments <= blocks);
-  const ChainCosts costs(graph, chain);
   Runs runs;
   for (const Block& block : chain.blocks) {
     for (const OpId op : block.forward) runs.push_back({op});

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "graph/chain.h"
+#include "rotor/chain_costs.h"
 #include "schedule/runs.h"
 
 namespace rockmate::rotor {
@@ -13,6 +14,6 @@ namespace rockmate::rotor {
 /// The runs with `segments` segments, 1 .. blocks; 1 is the plain iteration. What cannot run twice
 /// is kept. See papers/chen_sqrt.md.
 [[nodiscard]] Runs chen_segments(const TrainingGraph& graph, const Chain& chain,
-                                 std::size_t segments);
+                                 const ChainCosts& costs, std::size_t segments);
 
 }  // namespace rockmate::rotor

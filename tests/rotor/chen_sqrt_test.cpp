@@ -10,14 +10,18 @@
 namespace rockmate::rotor {
 namespace {
 
+Runs segments_of(const TrainingGraph& graph, const Chain& chain, std::size_t segments) {
+  return chen_segments(graph, chain, ChainCosts(graph, chain), segments);
+}
+
 TEST(ChenSqrt, OneSegmentIsThePlainIteration) {
   const TrainingGraph graph = testing::chain_graph(9, 1);
-  EXPECT_EQ(chen_segments(graph, finest_chain(graph), 1), program_order(graph));
+  EXPECT_EQ(segments_of(graph, finest_chain(graph), 1), program_order(graph));
 }
 
 TEST(ChenSqrt, RunsEveryForwardOpOnceMoreOutsideTheLastSegment) {
   const TrainingGraph graph = testing::chain_graph(9, 1);
-  const Runs runs = chen_segments(graph, finest_chain(graph), 3);
+  const Runs runs = segments_of(graph, finest_chain(graph), 3);
   for (std::size_t i = 0; i < 9; ++i) {
     const auto count = std::count(runs.begin(), runs.end(), rockmate::Run{OpId(i)});
     EXPECT_EQ(count, i < 6 ? 2 : 1) << "op " << i;
@@ -30,7 +34,7 @@ TEST(ChenSqrt, TakesFarLessMemoryWithSomeSegments) {
   const Chain chain = finest_chain(graph);
   const auto peak = [&](std::size_t segments) {
     const auto trace =
-        simulate(graph, schedule_from_runs(graph, chen_segments(graph, chain, segments)));
+        simulate(graph, schedule_from_runs(graph, segments_of(graph, chain, segments)));
     EXPECT_TRUE(trace.has_value());
     return trace->peak.count();
   };
@@ -43,7 +47,7 @@ TEST(ChenSqrt, IsExecutableOnOddGraphs) {
     const Chain chain = finest_chain(graph);
     for (std::size_t segments = 1; segments <= chain.blocks.size(); ++segments) {
       const auto trace =
-          simulate(graph, schedule_from_runs(graph, chen_segments(graph, chain, segments)));
+          simulate(graph, schedule_from_runs(graph, segments_of(graph, chain, segments)));
       ASSERT_TRUE(trace.has_value()) << "seed " << seed << ": " << trace.error();
     }
   }
