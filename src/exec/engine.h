@@ -1,0 +1,76 @@
+// What runs ops: an engine turns a kernel into something that can be called with addresses.
+//
+// The contract, for every engine; tests/exec/engine_conformance_test.cpp holds each of them to it:
+// - A run reads nothing but its inputs, and writes every byte of the outputs that it is asked for,
+//   the inputs that the kernel updates, its workspace, and nothing else. It allocates nothing that
+//   grows with the tensors: what it needs besides is its workspace.
+// - An output may lie exactly where an input lies, where the op table allows it (`in_place`).
+//   Otherwise buffers do not overlap, but for inputs that are given twice.
+// - The bits of a result are a function of the inputs' bits, the kernel, the seed and the step:
+//   not of addresses, of the number of threads, of what is in place, or of outputs left out.
+// - Tensors lie row-major without gaps, on 64 bytes; kBit has element e in bit e % 8 of byte
+//   e / 8, and its spare bits are zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rockmate/graph.h"
+#include "rockmate/training_model.h"
+#include "rockmate/units.h"
+
+namespace rockmate {
+
+/// A tensor where it lies.
+struct TensorRef {
+  std::byte* data = nullptr;  ///< null: an optional output that this run does not make
+  const TensorType* type = nullptr;
+};
+
+/// A kernel with all that is known of it before there are addresses.
+struct KernelSpec {
+  std::string_view op;  ///< its name, for messages
+  const Kernel& kernel;
+  std::vector<TensorType> inputs;   ///< as Kernel::inputs, addend included
+  std::vector<TensorType> outputs;  ///< as Kernel::outputs
+};
+[[nodiscard]] KernelSpec kernel_spec(const TrainingModel& model, OpId op);
+
+/// What changes from run to run.
+struct Invocation {
+  std::span<const TensorRef> inputs;   ///< in the order of the kernel
+  std::span<const TensorRef> outputs;  ///< in the order of the kernel
+  std::span<std::byte> workspace;      ///< as many bytes as Engine::workspace said
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+/// A kernel that is ready to run; not for two threads at once.
+class PreparedKernel {
+ public:
+  virtual ~PreparedKernel() = default;
+  virtual void run(const Invocation& call) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  /// The workspace of a run. Throws InvalidInput that names the op where the engine has no kernel
+  /// for it.
+  [[nodiscard]] virtual Bytes workspace(const KernelSpec& spec) const = 0;
+  /// Throws as `workspace` does. Whatever takes time or memory is done here, once. `spec` may die
+  /// before what is returned, its kernel may not.
+  [[nodiscard]] virtual std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const = 0;
+};
+
+/// Plain loops, obviously right, for every op of the table in float32 and float64. `threads` of 0
+/// stands for all cores.
+[[nodiscard]] std::unique_ptr<Engine> make_reference_engine(int threads = 0);
+
+}  // namespace rockmate
