@@ -33,6 +33,10 @@ class Budget {
   [[nodiscard]] static Budget parse(std::string_view text);
 
   [[nodiscard]] bool is_minimum() const { return kind_ == Kind::kMinimum; }
+  /// The bytes, where they do not depend on the graph.
+  [[nodiscard]] std::optional<Bytes> bytes() const {
+    return kind_ == Kind::kBytes ? std::optional(bytes_) : std::nullopt;
+  }
   /// The budget in bytes on this graph; nullopt for the minimum.
   [[nodiscard]] std::optional<Bytes> on(const TrainingGraph& graph) const;
 

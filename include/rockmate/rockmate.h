@@ -6,6 +6,7 @@
 #include "rockmate/graph.h"
 #include "rockmate/graph_builder.h"
 #include "rockmate/ids.h"
+#include "rockmate/largest_batch.h"
 #include "rockmate/onnx.h"
 #include "rockmate/plan.h"
 #include "rockmate/schedule.h"

@@ -48,6 +48,19 @@ TrainingGraph load_graph(const std::string& file) {
   return graph;
 }
 
+GraphOfBatch graphs_by_batch(const ModelFlags& flags) {
+  if (!flags.is_onnx()) flags.refuse_onnx_options();
+  ModelFlags without_batch = flags;
+  without_batch.batch.reset();
+  const OnnxOptions import = without_batch.onnx_options();
+  const TrainingOptions training = flags.training_options();
+  return [model = flags.model, import, training](std::int64_t batch) {
+    OnnxOptions options = import;
+    options.batch = batch;
+    return make_training_graph(import_onnx(model, options), training);
+  };
+}
+
 Model load_model(const ModelFlags& flags) {
   if (flags.is_onnx()) return derive(flags);
   flags.refuse_onnx_options();

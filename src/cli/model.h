@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/model_flags.h"
+#include "rockmate/largest_batch.h"
 #include "rockmate/training_graph.h"
 
 namespace rockmate::cli {
@@ -25,6 +26,10 @@ struct Model {
 /// Reads a training graph, rockmate.graph/1; what was ignored goes to standard error. Throws
 /// InvalidInput.
 [[nodiscard]] TrainingGraph load_graph(const std::string& file);
+
+/// Derives the training iteration of the ONNX model for any batch; `flags.batch` is not looked at.
+/// Throws InvalidInput for a training graph.
+[[nodiscard]] GraphOfBatch graphs_by_batch(const ModelFlags& flags);
 
 /// Reads, or derives, the training iteration that the flags name; what was ignored on the way goes
 /// to standard error. Flags are judged before the model is read. Throws InvalidInput.

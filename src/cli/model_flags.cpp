@@ -13,6 +13,11 @@ constexpr const char* kGroup = "Options for ONNX models";
 constexpr const char* kAnalytic = "analytic";
 constexpr const char* kDefaultDevice = "a100";
 
+std::string check_batch(const std::string& text) {
+  return text == kLargestBatch ? std::string()
+                               : whole_number(1, std::uint64_t{kLargestExtent})(text);
+}
+
 }  // namespace
 
 void ModelFlags::add_to(CLI::App& verb) {
@@ -20,9 +25,11 @@ void ModelFlags::add_to(CLI::App& verb) {
                   "the model: a forward model (.onnx), whose training iteration is derived, or a "
                   "training graph, rockmate.graph/1 (.json)")
       ->required();
-  verb.add_option("--batch", batch, "samples per iteration (as the model says, else 1)")
-      ->type_name("N")
-      ->check(whole_number(1, std::uint64_t{kLargestExtent}))
+  verb.add_option("--batch", batch,
+                  "samples per iteration (as the model says, else 1); plan takes max as well: as "
+                  "many as fit")
+      ->type_name("N|max")
+      ->check(check_batch, "")
       ->group(kGroup);
   verb.add_option("--optimizer", optimizer, "none, sgd, momentum, adam or adamw (sgd)")
       ->type_name("NAME")
@@ -58,7 +65,10 @@ std::vector<std::string> ModelFlags::inputs() const {
 
 OnnxOptions ModelFlags::onnx_options() const {
   OnnxOptions options;
-  options.batch = batch;
+  if (asks_for_largest_batch()) {
+    throw InvalidInput("--batch max: only `rockmate plan` looks for the largest batch");
+  }
+  if (batch) options.batch = std::stoll(*batch);
   options.data_inputs = data_inputs;
   if (loss) options.loss = parse_onnx_loss(*loss);
   options.weights = false;  // planning needs their sizes alone

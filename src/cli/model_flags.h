@@ -13,10 +13,13 @@
 
 namespace rockmate::cli {
 
+/// What stands for "as many samples as fit".
+inline constexpr const char* kLargestBatch = "max";
+
 struct ModelFlags {
   std::string model;
   // Those of ONNX models alone; absent where they were not given.
-  std::optional<std::int64_t> batch;
+  std::optional<std::string> batch;  ///< a whole number, or kLargestBatch
   std::optional<std::string> optimizer;
   std::optional<std::string> loss;
   std::vector<std::string> data_inputs;
@@ -26,10 +29,11 @@ struct ModelFlags {
   void add_to(CLI::App& verb);
 
   [[nodiscard]] bool is_onnx() const { return model.ends_with(".onnx"); }
+  [[nodiscard]] bool asks_for_largest_batch() const { return batch == kLargestBatch; }
   /// The files that loading the model reads, as far as they are named here.
   [[nodiscard]] std::vector<std::string> inputs() const;
 
-  /// Throws InvalidInput for a loss that is none.
+  /// Throws InvalidInput for a loss that is none, and for a batch without a number.
   [[nodiscard]] OnnxOptions onnx_options() const;
   /// Reads the costs. Throws InvalidInput for an unknown optimizer or device, or a broken file.
   [[nodiscard]] TrainingOptions training_options() const;

@@ -92,6 +92,26 @@ nlohmann::ordered_json to_json(const TrainingGraph& graph, const Plan& plan) {
   return object;
 }
 
+std::string report(const LargestBatch& largest) {
+  std::string why = "no larger one was tried";
+  if (largest.too_large) {
+    why = fmt::format(
+        "{} for {}",
+        largest.too_large_is_proven ? "no plan exists" : "no plan that is good enough was found",
+        *largest.too_large);
+  }
+  return fmt::format("\n  batch {}, the largest: {}\n", largest.batch, why);
+}
+
+nlohmann::ordered_json to_json(const LargestBatch& largest) {
+  nlohmann::ordered_json object = to_json(largest.graph, largest.plan);
+  object["batch"] = largest.batch;
+  object["too_large_batch"] = nullptr;
+  if (largest.too_large) object["too_large_batch"] = *largest.too_large;
+  object["too_large_is_proven"] = largest.too_large_is_proven;
+  return object;
+}
+
 std::string report(const TrainingGraph& graph, const NoPlan& no_plan) {
   Table table("lrl");
   if (no_plan.smallest_feasible) {

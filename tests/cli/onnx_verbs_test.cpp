@@ -175,5 +175,40 @@ TEST_F(OnnxVerbs, BrokenModelsAreNamedAndNothingIsWritten) {
   EXPECT_EQ(run_rockmate({"inspect", file("absent.onnx")}).exit, 2);
 }
 
+TEST_F(OnnxVerbs, TheLargestBatchFitsAndTheNextDoesNot) {
+  const Arguments largest = {"plan", model_,          "--batch", "max",    "--budget",
+                             "64kB", "--data-inputs", "x,scale", "--json", "--work-limit",
+                             "500"};
+  const Outcome outcome = run_rockmate(largest);
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  const json object = json::parse(outcome.out);
+  const auto batch = object["batch"].get<std::int64_t>();
+  EXPECT_GT(batch, kBatch);
+  EXPECT_EQ(object["too_large_batch"], batch + 1);
+  const auto exit_of = [&](std::int64_t samples) {
+    return run_rockmate({"plan", model_, "--batch", std::to_string(samples), "--budget", "64kB",
+                         "--data-inputs", "x,scale", "--work-limit", "500"})
+        .exit;
+  };
+  EXPECT_EQ(exit_of(batch), 0);
+  EXPECT_EQ(exit_of(batch + 1), 1);
+}
+
+TEST_F(OnnxVerbs, TheLargestBatchIsAskedForInBytesAndOfPlanAlone) {
+  const std::vector<std::pair<Arguments, std::string>> wrong = {
+      {{"plan", model_, "--batch", "max", "--budget", "60%"}, "in bytes"},
+      {{"plan", model_, "--batch", "max", "--budget", "min"}, "in bytes"},
+      {{"plan", model_, "--batch", "max", "--budget", "1MiB", "--max-overhead", "0.2"}, "20%"},
+      {{"plan", model_, "--batch", "most", "--budget", "1MiB"}, "'most'"},
+      {{"plan", model_, "--budget", "1MiB", "--max-overhead", "20%"}, "--batch max"},
+      {{"curve", model_, "--batch", "max"}, "rockmate plan"}};
+  for (const auto& [arguments, part] : wrong) {
+    const Outcome outcome = run_rockmate(arguments);
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+  }
+  EXPECT_EQ(run_rockmate({"plan", model_, "--batch", "max", "--budget", "9"}).exit, 1);
+}
+
 }  // namespace
 }  // namespace rockmate
