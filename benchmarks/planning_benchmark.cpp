@@ -1,8 +1,6 @@
-// How well and how fast do the planners plan?
-//   planning_benchmark chain             Rotor's seconds and states against the length of the chain
-//   planning_benchmark table GRAPH...    overhead of each planner at 90, 70, 50, 40 % and the least
-//   planning_benchmark at GRAPH BYTES... overhead of each planner at given budgets
-// Every plan is judged before it is counted; the tables are Markdown.
+// How long does planning take?
+//   planning_benchmark chain   Rotor's seconds and states against the length of the chain
+// The tables are Markdown.
 
 #include <fmt/format.h>
 
@@ -13,7 +11,6 @@
 #include <vector>
 
 #include "graph/chain.h"
-#include "rockmate/plan.h"
 #include "rotor/rotor.h"
 
 namespace rockmate {
@@ -71,51 +68,12 @@ void print_chains() {
   }
 }
 
-std::string cell(const PlanResult& result) {
-  if (!result) return "none";
-  return fmt::format("{:.2f}{}", 100 * result->overhead,
-                     result->proven_optimal ? " (optimal)" : "");
-}
-
-void print_row(const TrainingGraph& graph, const std::string& label, Budget budget) {
-  fmt::print("| {} | {} |", graph.name(), label);
-  for (const Planner planner : {Planner::kPortfolio, Planner::kRotor, Planner::kSqrt}) {
-    PlanOptions options;
-    options.planner = planner;
-    const auto start = Clock::now();
-    const PlanResult result = plan(graph, budget, options);
-    const std::string bytes =
-        budget.is_minimum() && result ? fmt::format(" at {}", result->budget.count()) : "";
-    fmt::print(" {}{} | {:.1f} |", cell(result), bytes, seconds_since(start));
-    std::fflush(stdout);
-  }
-  fmt::print("\n");
-}
-
-void print_head() {
-  fmt::print(
-      "| graph | budget | ours, % | s | Rotor, % | s | sqrt, % | s |\n"
-      "|---|---|---|---|---|---|---|---|\n");
-}
-
 int run(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "chain") {
     print_chains();
-  } else if (mode == "table" && argc > 2) {
-    print_head();
-    for (int i = 2; i < argc; ++i) {
-      const TrainingGraph graph = read_graph(argv[i]);
-      for (const char* budget : {"90%", "70%", "50%", "40%", "min"}) {
-        print_row(graph, budget, Budget::parse(budget));
-      }
-    }
-  } else if (mode == "at" && argc > 3) {
-    print_head();
-    const TrainingGraph graph = read_graph(argv[2]);
-    for (int i = 3; i < argc; ++i) print_row(graph, argv[i], Budget::parse(argv[i]));
   } else {
-    fmt::print(stderr, "usage: planning_benchmark chain | table GRAPH... | at GRAPH BYTES...\n");
+    fmt::print(stderr, "usage: planning_benchmark chain\n");
     return 2;
   }
   return 0;

@@ -30,7 +30,7 @@ endfunction()
 rockmate_find(fmt libfmt-dev)
 rockmate_find(nlohmann_json nlohmann-json3-dev)
 rockmate_find(Boost libboost-graph-dev 1.74)
-if(ROCKMATE_BUILD_COMMAND)
+if(ROCKMATE_BUILD_COMMAND OR ROCKMATE_BUILD_BENCHMARKS)
   rockmate_find(CLI11 libcli11-dev)
 endif()
 
