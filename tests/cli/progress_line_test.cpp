@@ -41,10 +41,17 @@ std::string shown_on(int error, int reader) {
     line.show({"search", Seconds(1.25), 0.125, 0.0625});
     line.show({"too soon after the first", Seconds(1.25), 0.125, 0.0625});
   }
-  fcntl(reader, F_SETFL, O_NONBLOCK);
+  // A terminal passes on what was written bit by bit: an end that can be recognised.
+  const std::string end = "<end>";
+  if (write(error, end.data(), end.size()) != static_cast<ssize_t>(end.size())) return "no end";
+  std::string shown;
   std::array<char, 4096> buffer{};
-  const auto size = read(reader, buffer.data(), buffer.size());
-  return {buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+  while (!shown.ends_with(end)) {
+    const auto size = read(reader, buffer.data(), buffer.size());
+    if (size <= 0) return shown + " and no end";
+    shown.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  return shown.substr(0, shown.size() - end.size());
 }
 
 TEST(ProgressLine, IsShownAndWipedOnATerminal) {
