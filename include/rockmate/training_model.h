@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,18 +23,6 @@ enum class OptimizerKind : std::uint8_t { kNone, kSgd, kMomentum, kAdam, kAdamW 
 /// Throws InvalidInput that lists the optimizers.
 [[nodiscard]] OptimizerKind parse_optimizer(std::string_view word);
 
-struct TrainingOptions {
-  /// kNone: parameters stay as they are and their gradients are the iteration's results.
-  OptimizerKind optimizer = OptimizerKind::kSgd;
-  double learning_rate = 0.01;
-  double momentum = 0.9;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
-  CostModel costs = CostModel::analytic("a100");
-};
-
 /// What an op of the training graph computes. Inputs and outputs are positional as the op table
 /// says, duplicates included; an optional output that a schedule skips keeps its place.
 struct Kernel {
@@ -45,12 +34,51 @@ struct Kernel {
   std::optional<NodeId> node;  ///< the node of the model that it runs or differentiates
 };
 
+/// A kernel with all that is known of it before there are addresses.
+struct KernelSpec {
+  std::string_view op;  ///< its name, for messages
+  const Kernel& kernel;
+  std::vector<TensorType> inputs;   ///< as Kernel::inputs, addend included
+  std::vector<TensorType> outputs;  ///< as Kernel::outputs
+};
+
+/// Storages and workspaces take whole multiples of it, so that a layout that packs them without
+/// gaps gives every tensor the address that vector instructions and cache lines want.
+inline constexpr Bytes kAlignment{64};
+[[nodiscard]] constexpr Bytes aligned(Bytes bytes) {
+  const std::int64_t unit = kAlignment.count();
+  return Bytes((bytes.count() + unit - 1) / unit * unit);
+}
+
+struct TrainingOptions {
+  /// kNone: parameters stay as they are and their gradients are the iteration's results.
+  OptimizerKind optimizer = OptimizerKind::kSgd;
+  double learning_rate = 0.01;
+  double momentum = 0.9;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  CostModel costs = CostModel::analytic("a100");
+  /// What the engine that is to run the iteration needs for an op, whatever the costs say; may be
+  /// null. `engine_workspace` (executor.h) makes it.
+  std::function<Bytes(const KernelSpec&)> workspace = nullptr;
+};
+
+/// Whole numbers that choose among `below` rows or classes, from 0.
+struct IndexRange {
+  std::int64_t below = 0;
+  std::optional<std::int64_t> ignored = std::nullopt;  ///< stands for "none of them"
+  friend bool operator==(const IndexRange&, const IndexRange&) = default;
+};
+
 /// A value that no op makes.
 struct Source {
   ValueId value;
   bool is_given = false;  ///< data or targets: comes from outside, new in every iteration
   Fill fill;              ///< else: how it begins, unless there are `data`
-  std::shared_ptr<const std::vector<double>> data;  ///< row-major; may be null
+  std::shared_ptr<const std::vector<double>> data;   ///< row-major; may be null
+  std::optional<IndexRange> indices = std::nullopt;  ///< what all ops that read it allow
 };
 
 struct TrainedParameter {
@@ -64,6 +92,7 @@ struct WeightedLoss {
   double weight = 1;
 };
 
+/// The storages of the graph have `aligned` sizes; `types` tell the bytes that are used.
 struct TrainingModel {
   TrainingGraph graph;
   IdVector<OpId, Kernel> kernels = {};
@@ -81,6 +110,9 @@ struct TrainingModel {
                                                 const TrainingOptions& options = {});
 [[nodiscard]] TrainingGraph make_training_graph(const Graph& graph,
                                                 const TrainingOptions& options = {});
+
+/// Valid as long as the model.
+[[nodiscard]] KernelSpec kernel_spec(const TrainingModel& model, OpId op);
 
 /// "conv(float32[8, 3, 224, 224], float32[64, 3, 7, 7]; pads=[3, 3, 3, 3], ...)": what determines
 /// the cost of an op; the key of a costs file.

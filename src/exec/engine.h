@@ -8,7 +8,8 @@
 //   Otherwise buffers do not overlap, but for inputs that are given twice.
 // - The bits of a result are a function of the inputs' bits, the kernel, the seed and the step:
 //   not of addresses, of the number of threads, of what is in place, or of outputs left out.
-// - Tensors lie row-major without gaps, on 64 bytes; kBit has element e in bit e % 8 of byte
+// - Tensors lie row-major without gaps, on 64 bytes (kAlignment); kBit has element e in bit e % 8
+// of byte
 //   e / 8, and its spare bits are zero.
 #pragma once
 
@@ -31,15 +32,6 @@ struct TensorRef {
   std::byte* data = nullptr;  ///< null: an optional output that this run does not make
   const TensorType* type = nullptr;
 };
-
-/// A kernel with all that is known of it before there are addresses.
-struct KernelSpec {
-  std::string_view op;  ///< its name, for messages
-  const Kernel& kernel;
-  std::vector<TensorType> inputs;   ///< as Kernel::inputs, addend included
-  std::vector<TensorType> outputs;  ///< as Kernel::outputs
-};
-[[nodiscard]] KernelSpec kernel_spec(const TrainingModel& model, OpId op);
 
 /// What changes from run to run.
 struct Invocation {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "graph/autodiff.h"
+#include "graph/index_ranges.h"
 #include "graph/op_table.h"
 #include "graph/updates.h"
 
@@ -37,6 +38,7 @@ class ModelWriter {
   void add_values(TrainingGraphBuilder& builder) const;
   [[nodiscard]] OpSpec spec_of(std::size_t s) const;
   void choose_in_place(std::size_t s, OpSpec& spec) const;
+  void choose_workspaces(const Step& step, OpSpec& spec) const;
   [[nodiscard]] Kernel kernel_of(const Step& step) const;
   void add_sources(TrainingModel& model) const;
 
@@ -85,7 +87,7 @@ void ModelWriter::add_values(TrainingGraphBuilder& builder) const {
     const TapeTensor& entry = tape_[t];
     const TensorType& type = entry.tensor.type;
     ValueSpec spec{.name = entry.tensor.name,
-                   .bytes = type.bytes(),
+                   .bytes = aligned(type.bytes()),
                    .kind = entry.kind,
                    .shape = type.shape,
                    .dtype = std::string(to_string(type.dtype))};
@@ -140,7 +142,23 @@ OpSpec ModelWriter::spec_of(std::size_t s) const {
   spec.seconds = cost.seconds;
   spec.workspace = cost.workspace;
   spec.implementations = std::move(cost.implementations);
+  choose_workspaces(step, spec);
   return spec;
+}
+
+// What the engine needs, it needs for any implementation: it knows the kernel alone.
+void ModelWriter::choose_workspaces(const Step& step, OpSpec& spec) const {
+  Bytes least;
+  if (options_.workspace) {
+    const Kernel kernel = kernel_of(step);
+    KernelSpec kernel_spec{step.node.name, kernel, {}, output_types(tape_, step.node)};
+    for (const TensorId t : step.node.inputs) kernel_spec.inputs.push_back(tape_[t].tensor.type);
+    least = options_.workspace(kernel_spec);
+  }
+  spec.workspace = aligned(std::max(spec.workspace, least));
+  for (Implementation& each : spec.implementations) {
+    each.workspace = aligned(std::max(each.workspace, least));
+  }
 }
 
 Kernel ModelWriter::kernel_of(const Step& step) const {
@@ -179,6 +197,7 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained) && {
   for (const Step& step : tape_.steps()) model.kernels.push_back(kernel_of(step));
   for (const TensorId t : order_) model.types.push_back(tape_[t].tensor.type);
   add_sources(model);
+  note_index_ranges(model);
   for (const Trained& entry : trained) {
     model.trained.push_back(
         {*value_[entry.parameter], *value_[entry.gradient], values_of(entry.states)});
@@ -203,6 +222,14 @@ TrainingModel make_training_model(const Graph& graph, const TrainingOptions& opt
 
 TrainingGraph make_training_graph(const Graph& graph, const TrainingOptions& options) {
   return make_training_model(graph, options).graph;
+}
+
+KernelSpec kernel_spec(const TrainingModel& model, OpId op) {
+  const Kernel& kernel = model.kernels[op];
+  KernelSpec spec{model.graph[op].name, kernel, {}, {}};
+  for (const ValueId v : kernel.inputs) spec.inputs.push_back(model.types[v]);
+  for (const ValueId v : kernel.outputs) spec.outputs.push_back(model.types[v]);
+  return spec;
 }
 
 std::string signature(const TrainingModel& model, OpId op) {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "rockmate/training_model.h"
 #include "support/files.h"
 #include "support/onnx_model.h"
 #include "support/run_command.h"
@@ -74,10 +75,11 @@ TEST_F(OnnxVerbs, TheBatchIsThatOfTheIteration) {
     return inspect(model_, {"--data-inputs", "x,scale", "--batch", std::to_string(batch)});
   };
   EXPECT_EQ(of_batch(kBatch), inspect(model_, {"--data-inputs", "x,scale"}));
-  EXPECT_EQ(of_batch(10)["values"]["activation"]["bytes"],
-            10 * of_batch(1)["values"]["activation"]["bytes"].get<std::int64_t>());
-  EXPECT_EQ(of_batch(10)["forward_flops"], 10 * of_batch(1)["forward_flops"].get<double>());
-  EXPECT_EQ(of_batch(10)["parameters"], kWeight);
+  // Every value of 64 samples fills whole rows of kAlignment.
+  EXPECT_EQ(of_batch(640)["values"]["activation"]["bytes"],
+            10 * of_batch(64)["values"]["activation"]["bytes"].get<std::int64_t>());
+  EXPECT_EQ(of_batch(640)["forward_flops"], 10 * of_batch(64)["forward_flops"].get<double>());
+  EXPECT_EQ(of_batch(640)["parameters"], kWeight);
 }
 
 TEST_F(OnnxVerbs, DataInputsAreNoParameters) {
@@ -108,11 +110,13 @@ TEST_F(OnnxVerbs, TheLossMayBeChosen) {
   const auto input_bytes = [&](const std::string& loss) {
     return inspect(model_, {"--loss", loss})["values"]["input"]["bytes"].get<std::int64_t>();
   };
-  const std::int64_t data = 4 * kBatch * kRow;
-  EXPECT_EQ(input_bytes("cross-entropy"), data + 8 * kBatch);
-  EXPECT_EQ(input_bytes("auto"), data + 8 * kBatch);
-  EXPECT_EQ(input_bytes("mse"), data + 4 * kBatch * kWidth);
-  EXPECT_EQ(input_bytes("bce"), data + 4 * kBatch * kWidth);
+  const auto with_targets = [](std::int64_t bytes) {
+    return (aligned(Bytes(4 * kBatch * kRow)) + aligned(Bytes(bytes))).count();
+  };
+  EXPECT_EQ(input_bytes("cross-entropy"), with_targets(8 * kBatch));
+  EXPECT_EQ(input_bytes("auto"), with_targets(8 * kBatch));
+  EXPECT_EQ(input_bytes("mse"), with_targets(4 * kBatch * kWidth));
+  EXPECT_EQ(input_bytes("bce"), with_targets(4 * kBatch * kWidth));
   EXPECT_EQ(run_rockmate({"inspect", model_, "--loss", "none"}).exit, 2) << "nothing to train";
 }
 

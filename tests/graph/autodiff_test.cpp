@@ -268,12 +268,15 @@ TEST(Autodiff, ReluSavesItsOutputWhereOthersDoAndElseAMask) {
   const TensorId read_again = b.relu(b.linear(x, 8));
   const TensorId not_read = b.relu(b.linear(read_again, 8));
   b.loss(b.reduce_mean(not_read));
-  const TrainingGraph graph = make_training_graph(std::move(b).build());
+  const TrainingModel model = make_training_model(std::move(b).build());
+  const TrainingGraph& graph = model.graph;
   EXPECT_THAT(names(graph, op_named(graph, "relu_1.backward").inputs),
               ::testing::Contains("relu_1"));
   EXPECT_THAT(names(graph, op_named(graph, "relu_2.backward").inputs),
               ::testing::Contains("relu_2.mask"));
-  EXPECT_EQ(graph[*graph.find_value("relu_2.mask")].bytes, Bytes(4));  // 32 elements, one bit each
+  const ValueId mask = *graph.find_value("relu_2.mask");
+  EXPECT_EQ(model.types[mask].bytes(), Bytes(4));  // 32 elements, one bit each
+  EXPECT_EQ(graph[mask].bytes, kAlignment);
   EXPECT_FALSE(is_saved(graph, "relu_2"));
 }
 
@@ -294,7 +297,7 @@ TEST(Autodiff, SavesWhatAHandCalculationSays) {
   const std::int64_t at_pool = saved + 4 * pooled + 4 * pixels;
   const std::int64_t at_relu = saved - pooled + 2 * 4 * pixels;
   const std::int64_t at_norm = 4 * pixels + statistics + 2 * 4 * pixels + 2 * 16 * 4;
-  const std::int64_t loss = 4;
+  const std::int64_t loss = 64;  // four bytes in a row of kAlignment
   EXPECT_EQ(plain_peak(graph) - graph.static_bytes(),
             Bytes(std::max({at_pool, at_relu, at_norm}) + loss));
 }
@@ -397,7 +400,10 @@ TEST(Autodiff, WithoutAnOptimizerGradientsAreTheResults) {
 TEST(Autodiff, OptimizerStatesAreSources) {
   const Graph graph = testing::mlp(4, 8, 1);
   const Bytes none = make_training_graph(graph, {.optimizer = OptimizerKind::kNone}).static_bytes();
-  const Bytes parameters(4 * graph.parameter_count());
+  Bytes parameters;
+  for (const Tensor& tensor : graph.tensors()) {
+    if (tensor.kind == TensorKind::kParameter) parameters += aligned(tensor.type.bytes());
+  }
   const auto extra = [&](OptimizerKind optimizer) {
     return make_training_graph(graph, {.optimizer = optimizer}).static_bytes() - none;
   };
