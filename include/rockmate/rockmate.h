@@ -3,6 +3,7 @@
 
 #include "rockmate/cost_model.h"
 #include "rockmate/error.h"
+#include "rockmate/executor.h"
 #include "rockmate/graph.h"
 #include "rockmate/graph_builder.h"
 #include "rockmate/ids.h"

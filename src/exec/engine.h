@@ -65,4 +65,7 @@ class Engine {
 /// stands for all cores.
 [[nodiscard]] std::unique_ptr<Engine> make_reference_engine(int threads = 0);
 
+/// An engine by name. Throws InvalidInput that lists those there are.
+[[nodiscard]] std::unique_ptr<Engine> make_engine(std::string_view name, int threads = 0);
+
 }  // namespace rockmate

@@ -16,6 +16,7 @@
 #include "support/models.h"
 #include "support/op_examples.h"
 #include "support/schedules.h"
+#include "support/small_models.h"
 
 namespace rockmate {
 namespace {
@@ -69,24 +70,6 @@ void feed(Interpreter& interpreter, const TrainingModel& model, std::int64_t cla
   }
 }
 
-// A convolutional net with dropout, skips, shared tensors and an auxiliary head.
-Graph mixed_net() {
-  GraphBuilder b("mixed");
-  const TensorId image = b.input("image", {2, 3, 6, 6});
-  const TensorId target = b.input("target", {2}, DType::kInt64);
-  TensorId x = b.relu(b.batch_norm(b.conv(image, 4, {3}, {.padding = {1}})));
-  const TensorId skip = x;
-  x = b.dropout(b.gelu(b.group_norm(b.conv(x, 4, {3}, {.padding = {1}, .groups = 2}), 2)), 0.3);
-  x = b.concat({b.add(x, skip), skip}, 1);
-  const TensorId auxiliary = b.linear(b.flatten(b.global_average_pool(x)), 3);
-  x = b.max_pool(b.silu(x), {2});
-  const auto parts = b.chunk(x, 2, 1);
-  x = b.flatten(b.mul(b.sigmoid(parts[0]), parts[1]));
-  b.loss(b.cross_entropy(auxiliary, target), 0.3);
-  b.loss(b.cross_entropy(b.linear(b.dropout(x, 0.5), 3), target));
-  return std::move(b).build();
-}
-
 // The bits of losses, parameters, states and statistics after some steps.
 std::vector<std::vector<double>> train(const TrainingModel& model,
                                        const std::vector<Schedule>& schedules) {
@@ -101,36 +84,10 @@ std::vector<std::vector<double>> train(const TrainingModel& model,
   return bits;
 }
 
-struct NamedModel {
-  std::string name;
-  Graph graph;
-};
-
-std::vector<NamedModel> small_models() {
-  std::vector<NamedModel> models;
-  models.push_back({"mixed", mixed_net()});
-  models.push_back(
-      {"resnet", testing::resnet(2, {.blocks = {1, 1}, .image = 16, .width = 2, .classes = 3})});
-  models.push_back({"gpt", testing::gpt(2, 4,
-                                        {.layers = 2,
-                                         .heads = 2,
-                                         .features = 4,
-                                         .vocabulary = 5,
-                                         .positions = 6,
-                                         .dropout = 0.3})});
-  models.push_back({"unet", testing::unet(1, 8, 2, 2)});
-  models.push_back({"lstm", testing::lstm(2, 3, 3, 3)});
-  models.push_back(
-      {"vit",
-       testing::vision_transformer(
-           1, {.image = 4, .patch = 2, .layers = 1, .heads = 2, .features = 4, .classes = 3})});
-  return models;
-}
-
 // The slope of the loss along a random direction through all parameters at once.
 TEST(Autodiff, GradientsOfWholeModelsEqualFiniteDifferences) {
   constexpr double kStep = 1e-6;
-  for (const NamedModel& tested : small_models()) {
+  for (const testing::NamedModel& tested : testing::small_models()) {
     const TrainingModel model =
         make_training_model(tested.graph, {.optimizer = OptimizerKind::kNone});
     Interpreter backward(model, 3);
@@ -165,7 +122,7 @@ TEST(Autodiff, GradientsOfWholeModelsEqualFiniteDifferences) {
 }
 
 TEST(Autodiff, RecomputationAndInPlaceWritesChangeNoBit) {
-  for (const NamedModel& tested : small_models()) {
+  for (const testing::NamedModel& tested : testing::small_models()) {
     const TrainingModel model =
         make_training_model(tested.graph, {.optimizer = OptimizerKind::kAdam});
     const Schedule plain = plain_schedule(model.graph);
@@ -316,7 +273,7 @@ TEST(Autodiff, DropsWhatNoLossDependsOn) {
 }
 
 TEST(Autodiff, LossesComeAfterTheForwardPart) {
-  const TrainingGraph graph = make_training_graph(mixed_net());
+  const TrainingGraph graph = make_training_graph(testing::mixed_net());
   const std::vector<OpId> forward = forward_part(graph);
   EXPECT_EQ(graph[OpId(forward.size())].name, "cross_entropy_1");
   for (std::size_t o = forward.size(); o < graph.ops().size(); ++o) {
@@ -325,7 +282,7 @@ TEST(Autodiff, LossesComeAfterTheForwardPart) {
 }
 
 TEST(Autodiff, UpdatesFollowTheLastUseOfParameterAndGradientAtOnce) {
-  for (const NamedModel& tested : small_models()) {
+  for (const testing::NamedModel& tested : testing::small_models()) {
     const TrainingModel model = make_training_model(tested.graph);
     for (const TrainedParameter& trained : model.trained) {
       const Value& parameter = model.graph[trained.parameter];

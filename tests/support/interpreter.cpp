@@ -25,14 +25,21 @@ std::vector<double> initial_data(const Source& source, std::size_t size, std::ui
   return data;
 }
 
+}  // namespace
+
 void run_kernel(Call& call) {
+  const Array* addend = nullptr;
+  if (call.attributes.flag("adds")) {
+    addend = call.inputs.back();
+    call.inputs.pop_back();
+  }
   const bool known = run_elementwise(call) || run_windows(call) || run_movement(call) ||
                      run_products(call) || run_norms(call) || run_reductions(call) ||
                      run_losses(call) || run_optimizers(call);
   if (!known) throw InternalError(fmt::format("no kernel for '{}'", to_string(call.kind)));
+  if (addend == nullptr) return;
+  for (std::size_t e = 0; e < addend->data.size(); ++e) call.out().data[e] += addend->data[e];
 }
-
-}  // namespace
 
 Interpreter::Interpreter(const TrainingModel& model, std::uint64_t seed)
     : model_(model), seed_(seed) {
@@ -90,20 +97,12 @@ void Interpreter::compute(const Compute& action) {
     call.inputs.push_back(&values_.at(v));
     call.input_types.push_back(model_.types[v]);
   }
-  const Array* addend = nullptr;
-  if (kernel.attributes.flag("adds")) {
-    addend = call.inputs.back();
-    call.inputs.pop_back();
-  }
   for (const ValueId v : kernel.outputs) {
     const Shape& shape = model_.types[v].shape;
     call.outputs.push_back(
         {shape, std::vector<double>(static_cast<std::size_t>(element_count(shape)))});
   }
   run_kernel(call);
-  if (addend != nullptr) {
-    for (std::size_t e = 0; e < addend->data.size(); ++e) call.out().data[e] += addend->data[e];
-  }
   for (const InPlace& pair : model_.graph[action.op].in_place) {
     const auto& list = action.in_place;
     if (std::find(list.begin(), list.end(), pair.output) != list.end()) values_.erase(pair.input);

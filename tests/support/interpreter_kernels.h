@@ -14,7 +14,7 @@ namespace rockmate::testing {
 struct Call {
   OpKind kind;
   const Attributes& attributes;
-  std::vector<Array*> inputs;  ///< without the addend
+  std::vector<Array*> inputs;  ///< the addend among them; a family sees them without it
   std::vector<TensorType> input_types;
   std::vector<Array> outputs;
   std::uint64_t seed = 0;
@@ -24,6 +24,9 @@ struct Call {
   [[nodiscard]] Array& out(std::size_t i = 0) { return outputs[i]; }
   [[nodiscard]] bool has(std::size_t i) const { return i < inputs.size(); }
 };
+
+/// Runs a kernel of any family and adds the addend, if there is one.
+void run_kernel(Call& call);
 
 // Each returns false where the kind is of another family.
 bool run_elementwise(Call& call);

@@ -1,0 +1,123 @@
+// Runs the plan of a training model, step after step, inside one piece of memory that has exactly
+// the bytes that the plan needs: parameters, data and optimizer states at its start, everything
+// else behind them. After construction nothing that grows with the model is allocated. The bits of
+// every value depend on the model, the data and the seed alone: neither on the plan nor on the
+// number of threads.
+//
+//   TrainingOptions options;
+//   options.workspace = engine_workspace("reference");
+//   const TrainingModel model = make_training_model(graph, options);
+//   Executor executor(model, *plan(model.graph, 2_GiB));
+//   for (...) { executor.set<float>("image", pixels); executor.step(); }
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "rockmate/schedule.h"
+#include "rockmate/training_model.h"
+#include "rockmate/units.h"
+
+namespace rockmate {
+
+class Engine;
+
+struct ExecutorOptions {
+  std::string engine = "reference";
+  int threads = 0;  ///< 0: all cores
+  std::uint64_t seed = 0;
+  /// Holds the engine to its contract in every run, at several times the memory and the time: a
+  /// kernel that reads or writes what it may not is an InternalError that names it.
+  bool guard = false;
+};
+
+struct StepReport {
+  std::uint64_t step = 0;           ///< from 0
+  std::vector<double> losses = {};  ///< as TrainingModel::losses, without their weights
+  double loss = 0;                  ///< sum of weight * loss
+  Seconds seconds = {};
+  /// The end of the highest 64 bytes of the executor's memory that have ever been written.
+  Bytes measured = {};
+};
+
+/// What a run of an op left behind: one of its outputs, or a source that it updated.
+struct Observation {
+  OpId op;
+  ValueId value;
+  std::span<const std::byte> bytes;  ///< valid during the call
+};
+using Observer = std::function<void(const Observation&)>;
+
+/// The element type that a C++ type stands for.
+template <class T>
+inline constexpr DType kDTypeOf = [] {
+  if constexpr (std::is_same_v<T, double>) return DType::kFloat64;
+  if constexpr (std::is_same_v<T, float>) return DType::kFloat32;
+  if constexpr (std::is_same_v<T, std::int64_t>) return DType::kInt64;
+  if constexpr (std::is_same_v<T, std::int32_t>) return DType::kInt32;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return DType::kUInt8;
+  if constexpr (std::is_same_v<T, bool>) return DType::kBool;
+}();
+
+class Executor {
+ public:
+  /// The model outlives the executor. Sources begin with the model's data and fills. Throws
+  /// InvalidInput where the plan is for another graph, breaks a rule, has no layout or too little
+  /// workspace for the engine, or the engine lacks a kernel.
+  Executor(const TrainingModel& model, const Plan& plan, const ExecutorOptions& options = {});
+  /// With an engine of one's own (src/exec/engine.h).
+  Executor(const TrainingModel& model, const Plan& plan, std::unique_ptr<Engine> engine,
+           const ExecutorOptions& options = {});
+  ~Executor();
+  Executor(Executor&&) noexcept;
+  Executor& operator=(Executor&&) noexcept;
+
+  /// Overwrites a source: row-major elements, little-endian. Data and targets stay until they are
+  /// set again; those that have never been set are drawn anew in every step (whole numbers within
+  /// their range, normal numbers otherwise). Throws InvalidInput where there is no such source, the
+  /// number of bytes is another one, or an index lies outside its range.
+  void set(std::string_view source, std::span<const std::byte> bytes);
+  template <class T>
+  void set(std::string_view source, std::span<const T> elements) {
+    check_type(source, kDTypeOf<T>);
+    set(source, std::as_bytes(elements));
+  }
+
+  /// Runs one iteration. Throws InvalidInput where a loss is no finite number.
+  StepReport step();
+
+  /// The bytes of a source, or of a value that is resident when a step ends: losses, results.
+  /// Valid until the next step. Throws InvalidInput for another one.
+  [[nodiscard]] std::span<const std::byte> bytes(std::string_view value) const;
+  template <class T>
+  [[nodiscard]] std::span<const T> values(std::string_view value) const {
+    check_type(value, kDTypeOf<T>);
+    const std::span<const std::byte> raw = bytes(value);
+    return {reinterpret_cast<const T*>(raw.data()), raw.size() / sizeof(T)};
+  }
+
+  /// Called after each run of an op, once for each value that it made or updated. Parameter
+  /// gradients die in the update of their parameter: here they can be seen.
+  void observe(Observer observer);
+
+  /// The bytes of the executor's memory: Plan::needed().
+  [[nodiscard]] Bytes planned() const;
+
+ private:
+  void check_type(std::string_view value, DType expected) const;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What `TrainingOptions::workspace` is for an engine. Throws InvalidInput that lists the engines.
+[[nodiscard]] std::function<Bytes(const KernelSpec&)> engine_workspace(std::string_view engine,
+                                                                       int threads = 0);
+
+}  // namespace rockmate

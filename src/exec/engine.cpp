@@ -1,0 +1,15 @@
+#include "exec/engine.h"
+
+#include <fmt/format.h>
+
+#include "base/shown.h"
+#include "rockmate/error.h"
+
+namespace rockmate {
+
+std::unique_ptr<Engine> make_engine(std::string_view name, int threads) {
+  if (name == "reference") return make_reference_engine(threads);
+  throw InvalidInput(fmt::format("unknown engine '{}', expected reference", shown(name)));
+}
+
+}  // namespace rockmate

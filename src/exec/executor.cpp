@@ -1,0 +1,170 @@
+#include "rockmate/executor.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/shown.h"
+#include "exec/indices.h"
+#include "exec/initial_values.h"
+#include "exec/machine.h"
+#include "rockmate/error.h"
+
+namespace rockmate {
+
+struct Executor::State {
+  State(const TrainingModel& trained, const Plan& plan, std::unique_ptr<Engine> runs,
+        const ExecutorOptions& chosen)
+      : model(trained),
+        options(chosen),
+        engine(std::move(runs)),
+        machine(model, plan, *engine, options.guard),
+        is_set(model.sources.size()) {
+    for (std::size_t s = 0; s < model.sources.size(); ++s) {
+      if (model.sources[s].is_given) continue;
+      write_initial_values(memory_of(s), options.seed, options.threads);
+    }
+  }
+
+  [[nodiscard]] const std::string& name(ValueId v) const { return model.graph[v].name; }
+  [[nodiscard]] SourceMemory memory_of(std::size_t s) const {
+    const Source& source = model.sources[s];
+    return {source, s, model.types[source.value],
+            machine.at(machine.program().sources[source.value].value())};
+  }
+
+  [[nodiscard]] ValueId find(std::string_view value) const;
+  [[nodiscard]] std::size_t find_source(std::string_view value) const;
+  [[nodiscard]] std::span<const std::byte> bytes_of(ValueId v) const;
+  void draw_data();
+  void read_losses(StepReport& report) const;
+
+  const TrainingModel& model;
+  ExecutorOptions options;
+  std::unique_ptr<Engine> engine;
+  Machine machine;
+  std::vector<char> is_set;  // by the user; per source
+  Observer observer;
+  std::uint64_t step = 0;
+};
+
+ValueId Executor::State::find(std::string_view value) const {
+  const auto found = model.graph.find_value(value);
+  if (found) return *found;
+  throw InvalidInput(
+      fmt::format("'{}' has no value '{}'", shown(model.graph.name()), shown(value)));
+}
+
+std::size_t Executor::State::find_source(std::string_view value) const {
+  const ValueId v = find(value);
+  for (std::size_t s = 0; s < model.sources.size(); ++s) {
+    if (model.sources[s].value == v) return s;
+  }
+  throw InvalidInput(fmt::format("'{}' is made by op '{}' and cannot be set; expected a source",
+                                 shown(value), shown(model.graph[*model.graph[v].producer].name)));
+}
+
+std::span<const std::byte> Executor::State::bytes_of(ValueId v) const {
+  const Program& program = machine.program();
+  if (const auto& place = program.sources[v]) return machine.at(*place);
+  if (step == 0) {
+    throw InvalidInput(fmt::format("'{}' does not exist before the first step", shown(name(v))));
+  }
+  if (const auto& place = program.at_end[v]) return machine.at(*place);
+  throw InvalidInput(
+      fmt::format("'{}' is gone when a step ends: the plan frees it, or writes over it; observe it "
+                  "where it is made",
+                  shown(name(v))));
+}
+
+void Executor::State::draw_data() {
+  for (std::size_t s = 0; s < model.sources.size(); ++s) {
+    if (!model.sources[s].is_given || is_set[s] != 0) continue;
+    write_synthetic_data(memory_of(s), options.seed, step, options.threads);
+  }
+}
+
+void Executor::State::read_losses(StepReport& report) const {
+  for (const WeightedLoss& loss : model.losses) {
+    const std::span<const std::byte> raw = bytes_of(loss.value);
+    double value = 0;
+    if (model.types[loss.value].dtype == DType::kFloat64) {
+      std::memcpy(&value, raw.data(), sizeof(value));
+    } else {
+      ROCKMATE_CHECK(model.types[loss.value].dtype == DType::kFloat32);
+      float single = 0;
+      std::memcpy(&single, raw.data(), sizeof(single));
+      value = static_cast<double>(single);
+    }
+    report.losses.push_back(value);
+    report.loss += loss.weight * value;
+    if (std::isfinite(value)) continue;
+    throw InvalidInput(fmt::format(
+        "step {}: the loss '{}' is {}: training has diverged; a smaller learning rate, or data of "
+        "a smaller scale, may keep it finite",
+        report.step, shown(name(loss.value)), value));
+  }
+}
+
+Executor::Executor(const TrainingModel& model, const Plan& plan, const ExecutorOptions& options)
+    : Executor(model, plan, make_engine(options.engine, options.threads), options) {}
+
+Executor::Executor(const TrainingModel& model, const Plan& plan, std::unique_ptr<Engine> engine,
+                   const ExecutorOptions& options)
+    : state_(std::make_unique<State>(model, plan, std::move(engine), options)) {}
+
+Executor::~Executor() = default;
+Executor::Executor(Executor&&) noexcept = default;
+Executor& Executor::operator=(Executor&&) noexcept = default;
+
+void Executor::set(std::string_view source, std::span<const std::byte> bytes) {
+  const std::size_t s = state_->find_source(source);
+  const SourceMemory memory = state_->memory_of(s);
+  if (bytes.size() != memory.bytes.size()) {
+    throw InvalidInput(fmt::format("'{}': {} bytes were given, expected {} for {}", shown(source),
+                                   bytes.size(), memory.bytes.size(), to_string(memory.type)));
+  }
+  check_elements(source, memory, bytes);
+  std::copy(bytes.begin(), bytes.end(), memory.bytes.begin());
+  state_->is_set[s] = 1;
+}
+
+StepReport Executor::step() {
+  State& state = *state_;
+  state.draw_data();
+  StepReport report{.step = state.step};
+  const auto start = std::chrono::steady_clock::now();
+  state.machine.run(state.options.seed, state.step, state.observer);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  ++state.step;
+  report.seconds = Seconds(taken.count());
+  report.measured = state.machine.high_water();
+  state.read_losses(report);
+  return report;
+}
+
+std::span<const std::byte> Executor::bytes(std::string_view value) const {
+  return state_->bytes_of(state_->find(value));
+}
+
+void Executor::observe(Observer observer) { state_->observer = std::move(observer); }
+
+Bytes Executor::planned() const { return state_->machine.program().bytes; }
+
+void Executor::check_type(std::string_view value, DType expected) const {
+  const TensorType& type = state_->model.types[state_->find(value)];
+  if (type.dtype == expected) return;
+  throw InvalidInput(
+      fmt::format("'{}' is {}, not {}", shown(value), to_string(type), to_string(expected)));
+}
+
+std::function<Bytes(const KernelSpec&)> engine_workspace(std::string_view engine, int threads) {
+  return [shared = std::shared_ptr<Engine>(make_engine(engine, threads))](const KernelSpec& spec) {
+    return shared->workspace(spec);
+  };
+}
+
+}  // namespace rockmate

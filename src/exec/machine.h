@@ -1,0 +1,48 @@
+// A program in memory, with the engine's kernels: runs it from the first action to the last, as
+// often as it is asked to. Knows values by number only; names and data are the Executor's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "exec/arena.h"
+#include "exec/engine.h"
+#include "exec/guard.h"
+#include "exec/program.h"
+#include "rockmate/executor.h"
+
+namespace rockmate {
+
+class Machine {
+ public:
+  /// The model outlives the machine. Throws InvalidInput where `resolve` or the engine does, and
+  /// where the plan leaves an op less workspace than the engine needs.
+  Machine(const TrainingModel& model, const Plan& plan, const Engine& engine, bool guarded);
+
+  void run(std::uint64_t seed, std::uint64_t step, const Observer& observer);
+
+  [[nodiscard]] const Program& program() const { return program_; }
+  [[nodiscard]] std::span<std::byte> at(const Place& place) const;
+  [[nodiscard]] Bytes high_water() const { return arena_.high_water(); }
+
+ private:
+  struct Call {
+    PreparedKernel* kernel;  // null: a view
+    std::vector<TensorRef> inputs, outputs;
+    std::span<std::byte> workspace;
+  };
+  [[nodiscard]] Call call_of(ProgramStep& step, const Engine& engine);
+  void observe(const ProgramStep& step, const Observer& observer) const;
+
+  const TrainingModel& model_;
+  Program program_;
+  Arena arena_;
+  IdVector<OpId, std::unique_ptr<PreparedKernel>> kernels_;
+  std::vector<Call> calls_;  // one per step of the program
+  std::optional<Guard> guard_;
+};
+
+}  // namespace rockmate
