@@ -1,0 +1,131 @@
+// The reference engine: for each kind of op, the family that makes its kernels.
+
+#include "exec/engine.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "base/check.h"
+#include "exec/reference/kernel.h"
+#include "rockmate/error.h"
+
+namespace rockmate {
+namespace reference {
+
+KernelView::KernelView(const KernelSpec& spec)
+    : op(spec.op),
+      kind(spec.kernel.kind),
+      attributes(spec.kernel.attributes),
+      adds(spec.kernel.attributes.flag("adds")),
+      inputs(spec.inputs),
+      outputs(spec.outputs) {
+  if (adds) inputs.pop_back();
+}
+
+void KernelView::reject(const std::string& text) const {
+  throw InvalidInput(fmt::format("op '{}' ({}): {}", op, to_string(kind), text));
+}
+
+std::int64_t extent(const Shape& shape, std::size_t begin, std::size_t end) {
+  std::int64_t product = 1;
+  for (std::size_t a = begin; a < end; ++a) product *= shape[a];
+  return product;
+}
+
+namespace {
+
+Makers make_makers() {
+  Makers makers = {};
+  add_activation_kernels(makers);
+  add_unary_kernels(makers);
+  add_binary_kernels(makers);
+  add_product_kernels(makers);
+  add_convolution_kernels(makers);
+  add_norm_kernels(makers);
+  add_pooling_kernels(makers);
+  add_resize_kernels(makers);
+  add_softmax_kernels(makers);
+  add_loss_kernels(makers);
+  add_random_kernels(makers);
+  add_movement_kernels(makers);
+  add_part_kernels(makers);
+  add_indexing_kernels(makers);
+  add_reduction_kernels(makers);
+  add_optimizer_kernels(makers);
+  return makers;
+}
+
+// Kernels are written for one floating-point type at a time.
+void check_types(const KernelView& kernel) {
+  DType found = DType::kBool;
+  for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
+    for (const TensorType& type : *types) {
+      if (!is_floating(type.dtype)) continue;
+      if (type.dtype != DType::kFloat32 && type.dtype != DType::kFloat64) {
+        kernel.reject(
+            fmt::format("{}: the reference engine computes in float32 and float64 (cast before)",
+                        to_string(type)));
+      }
+      if (is_floating(found) && found != type.dtype && kernel.kind != OpKind::kCast) {
+        kernel.reject(fmt::format("mixes {} and {}, expected one floating-point type (cast)",
+                                  to_string(found), to_string(type.dtype)));
+      }
+      found = type.dtype;
+    }
+  }
+}
+
+Body make_body(const KernelSpec& spec) {
+  static const Makers makers = make_makers();
+  const KernelView kernel(spec);
+  check_types(kernel);
+  const Maker maker = makers[static_cast<std::size_t>(kernel.kind)];
+  ROCKMATE_CHECK(maker != nullptr, std::string(to_string(kernel.kind)));
+  return maker(kernel);
+}
+
+class ReferenceKernel : public PreparedKernel {
+ public:
+  ReferenceKernel(Body body, int threads, bool adds)
+      : body_(std::move(body)), threads_(threads), adds_(adds) {}
+  void run(const Invocation& call) override { body_(reference::Run(call, threads_, adds_)); }
+
+ private:
+  Body body_;
+  int threads_;
+  bool adds_;
+};
+
+class ReferenceEngine : public Engine {
+ public:
+  explicit ReferenceEngine(int threads) : threads_(threads) {}
+  [[nodiscard]] std::string_view name() const override { return "reference"; }
+
+  // Tiles and partial sums lie on the stack.
+  [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
+    static_cast<void>(make_body(spec));
+    return Bytes(0);
+  }
+
+  [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
+    return std::make_unique<ReferenceKernel>(make_body(spec), threads_,
+                                             spec.kernel.attributes.flag("adds"));
+  }
+
+ private:
+  int threads_;
+};
+
+}  // namespace
+}  // namespace reference
+
+std::unique_ptr<Engine> make_reference_engine(int threads) {
+  if (threads < 0) {
+    throw InvalidInput(fmt::format("{} threads, expected 0 (all cores) or more", threads));
+  }
+  if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return std::make_unique<reference::ReferenceEngine>(threads);
+}
+
+}  // namespace rockmate

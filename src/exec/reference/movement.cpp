@@ -1,0 +1,195 @@
+// Ops that move elements from where a stride says, or change their type.
+
+#include <algorithm>
+
+#include "exec/reference/convert.h"
+#include "exec/reference/elementwise.h"
+#include "exec/reference/strided.h"
+
+namespace rockmate::reference {
+namespace {
+
+// y[i] = factor * x[origin + strided i], plus the addend.
+Body strided_copy(const KernelView& kernel, Strides strides, std::int64_t origin = 0,
+                  double factor = 1) {
+  std::vector<Strides> operands;
+  operands.push_back(std::move(strides));
+  const StridedSpace space(kernel.out_shape(), std::move(operands));
+  return for_elements(kernel, kernel.dtype(), [&](auto t) -> Body {
+    using T = decltype(t);
+    return [=](const Run& run) {
+      const T* addend = run.addend<T>();
+      const std::int64_t stride = space.stride(0);
+      space.for_each_piece(run.threads(), [&](std::int64_t first, std::int64_t n,
+                                              const StridedSpace::Offsets& at) {
+        const T* x = run.in<T>() + origin + at[0];
+        T* y = run.out<T>() + first;
+        if (factor != 1) {
+          for (std::int64_t i = 0; i < n; ++i) {
+            y[i] = convert<T>(static_cast<double>(x[i * stride]) * factor);
+          }
+        } else if (addend != nullptr) {
+          for (std::int64_t i = 0; i < n; ++i) {
+            y[i] = wrapping(addend[first + i], x[i * stride], [](auto p, auto q) { return p + q; });
+          }
+        } else if (stride == 1) {
+          std::copy_n(x, n, y);
+        } else {
+          for (std::int64_t i = 0; i < n; ++i) y[i] = x[i * stride];
+        }
+      });
+    };
+  });
+}
+
+Body make_transpose(const KernelView& kernel) {
+  const Strides x = row_major(kernel.shape());
+  Strides strides;
+  for (const std::int64_t axis : kernel.attributes.integers("permutation")) {
+    strides.push_back(x[static_cast<std::size_t>(axis)]);
+  }
+  return strided_copy(kernel, std::move(strides));
+}
+
+Body make_expand(const KernelView& kernel) {
+  return strided_copy(kernel, broadcast_strides(kernel.shape(), kernel.out_shape()), 0,
+                      kernel.attributes.real("factor", 1));
+}
+
+Body make_slice(const KernelView& kernel) {
+  const auto& starts = kernel.attributes.integers("starts");
+  const auto& steps = kernel.attributes.integers("steps");
+  Strides strides = row_major(kernel.shape());
+  std::int64_t origin = 0;
+  for (std::size_t a = 0; a < strides.size(); ++a) {
+    origin += starts[a] * strides[a];
+    strides[a] *= steps[a];
+  }
+  return strided_copy(kernel, std::move(strides), origin);
+}
+
+// A view lies where its input lies; where it does not, it is a copy.
+Body make_reshape(const KernelView& kernel) {
+  return for_elements(kernel, kernel.dtype(), [&](auto t) -> Body {
+    using T = decltype(t);
+    return [copy = map<T>(kernel, [](T x) { return x; })](const Run& run) {
+      if (run.in<T>() != run.out<T>()) copy(run);
+    };
+  });
+}
+
+// Row by row of the result: `value`, what lies within x, `value`.
+Body make_pad(const KernelView& kernel) {
+  // A scalar is a row of one element.
+  Shape x = kernel.shape();
+  std::vector<std::int64_t> before = kernel.attributes.integers("before");
+  Shape y = kernel.out_shape();
+  if (y.empty()) {
+    x = y = {1};
+    before = {0};
+  }
+  return for_elements(kernel, kernel.dtype(), [&](auto t) -> Body {
+    using T = decltype(t);
+    return [=, value = convert<T>(kernel.attributes.real("value"))](const Run& run) {
+      const std::int64_t width = y.back();
+      const std::int64_t low = std::clamp<std::int64_t>(before.back(), 0, width);
+      const std::int64_t high = std::clamp<std::int64_t>(before.back() + x.back(), low, width);
+      const auto fill_row = [&](std::int64_t row) {
+        T* line = run.out<T>() + row * width;
+        bool inside = true;
+        std::int64_t from = 0;
+        std::int64_t scale = x.back();
+        for (std::size_t a = y.size() - 1; a-- > 0; row /= y[a]) {
+          const std::int64_t at = row % y[a] - before[a];
+          inside = inside && at >= 0 && at < x[a];
+          from += at * scale;
+          scale *= x[a];
+        }
+        if (!inside || low == high) {
+          std::fill_n(line, width, value);
+          return;
+        }
+        std::fill_n(line, low, value);
+        std::copy_n(run.in<T>() + from + low - before.back(), high - low, line + low);
+        std::fill_n(line + high, width - high, value);
+      };
+      parallel_for(run.threads(), extent(y, 0, y.size() - 1),
+                   kGrain / std::max<std::int64_t>(1, width),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t row = begin; row < end; ++row) fill_row(row);
+                   });
+    };
+  });
+}
+
+Body make_trilu(const KernelView& kernel) {
+  const bool upper = kernel.attributes.flag("upper");
+  const std::int64_t diagonal = kernel.attributes.integer("diagonal");
+  const Shape& shape = kernel.shape();
+  const std::int64_t width = shape.back();
+  const std::int64_t height = shape[shape.size() - 2];
+  return for_elements(kernel, kernel.dtype(), [&](auto t) -> Body {
+    using T = decltype(t);
+    return [=, count = element_count(kernel.shape())](const Run& run) {
+      const T* x = run.in<T>();
+      T* y = run.out<T>();
+      parallel_for(run.threads(), count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t e = begin; e < end; ++e) {
+          const std::int64_t right = e % width - e / width % height;
+          y[e] = (upper ? right >= diagonal : right <= diagonal) ? x[e] : T(0);
+        }
+      });
+    };
+  });
+}
+
+template <class From, class To>
+Body cast(const KernelView& kernel) {
+  const bool to_bool = kernel.outputs[0].dtype == DType::kBool;
+  return [to_bool, count = element_count(kernel.shape())](const Run& run) {
+    const From* x = run.in<From>();
+    To* y = run.out<To>();
+    parallel_for(run.threads(), count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      if (to_bool) {
+        for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<To>(x[i] != 0 ? 1 : 0);
+      } else {
+        for (std::int64_t i = begin; i < end; ++i) y[i] = convert<To>(x[i]);
+      }
+    });
+  };
+}
+
+Body make_cast(const KernelView& kernel) {
+  return for_elements(kernel, kernel.dtype(), [&](auto from) {
+    return for_elements(kernel, kernel.outputs[0].dtype,
+                        [&](auto to) { return cast<decltype(from), decltype(to)>(kernel); });
+  });
+}
+
+Body make_fill(const KernelView& kernel) {
+  return for_elements(kernel, kernel.outputs[0].dtype, [&](auto t) -> Body {
+    using T = decltype(t);
+    return [value = convert<T>(kernel.attributes.real("value")),
+            count = element_count(kernel.out_shape())](const Run& run) {
+      parallel_for(run.threads(), count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        std::fill(run.out<T>() + begin, run.out<T>() + end, value);
+      });
+    };
+  });
+}
+
+}  // namespace
+
+void add_movement_kernels(Makers& makers) {
+  using enum OpKind;
+  add(makers, {kTranspose}, make_transpose);
+  add(makers, {kExpand}, make_expand);
+  add(makers, {kSlice}, make_slice);
+  add(makers, {kReshape}, make_reshape);
+  add(makers, {kPad}, make_pad);
+  add(makers, {kTrilu}, make_trilu);
+  add(makers, {kCast}, make_cast);
+  add(makers, {kFill}, make_fill);
+}
+
+}  // namespace rockmate::reference
