@@ -3,10 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <set>
 
-#include "rockmate/schedule.h"
+#include "support/gradient_check.h"
 #include "support/interpreter.h"
 #include "support/op_examples.h"
 
@@ -20,22 +19,6 @@ TrainingModel model_of(const OpExample& example) {
   return make_training_model(testing::example_model(example), {.optimizer = OptimizerKind::kNone});
 }
 
-// (loss(w + h) - loss(w - h)) / 2h for one element of a parameter.
-double finite_difference(Interpreter& interpreter, ValueId parameter, std::size_t element) {
-  constexpr double kStep = 1e-5;
-  const std::vector<double> original = interpreter[parameter].data;
-  double difference = 0;
-  for (const double sign : {1.0, -1.0}) {
-    std::vector<double> moved = original;
-    moved[element] += sign * kStep;
-    interpreter.set(parameter, moved);
-    interpreter.run_losses();
-    difference += sign * interpreter.total_loss();
-  }
-  interpreter.set(parameter, original);
-  return difference / (2 * kStep);
-}
-
 class OpGradient : public ::testing::TestWithParam<OpExample> {};
 
 TEST_P(OpGradient, EqualsFiniteDifferences) {
@@ -43,23 +26,7 @@ TEST_P(OpGradient, EqualsFiniteDifferences) {
   const Schedule plain = plain_schedule(model.graph);
   const auto trace = simulate(model.graph, plain);
   ASSERT_TRUE(trace.has_value()) << trace.error();
-  Interpreter backward(model);
-  backward.run(plain);
-  Interpreter forward(model);
-  ASSERT_FALSE(model.trained.empty());
-  for (const TrainedParameter& trained : model.trained) {
-    const testing::Array gradient = backward[trained.gradient];
-    ASSERT_EQ(gradient.shape, model.types[trained.parameter].shape);
-    double largest = 0;
-    for (std::size_t e = 0; e < gradient.data.size(); ++e) {
-      const double expected = finite_difference(forward, trained.parameter, e);
-      EXPECT_NEAR(gradient.data[e], expected, 1e-6 * (1 + std::abs(expected)))
-          << model.graph[trained.parameter].name << "[" << e << "]";
-      largest = std::max(largest, std::abs(expected));
-    }
-    EXPECT_GT(largest, 1e-3) << "the example does not depend on "
-                             << model.graph[trained.parameter].name;
-  }
+  testing::expect_gradients(model, Interpreter(model), Interpreter(model));
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, OpGradient, ::testing::ValuesIn(testing::op_examples()),

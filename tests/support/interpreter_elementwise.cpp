@@ -5,6 +5,7 @@
 #include <map>
 #include <numbers>
 
+#include "exec/random.h"
 #include "support/interpreter_kernels.h"
 
 namespace rockmate::testing {
@@ -153,24 +154,13 @@ bool run_masked(Call& call) {
   }
 }
 
-// A pure function of (seed, step, stream, element), uniform in [0, 1): splitmix64's finaliser.
-double uniform(std::uint64_t seed, std::int64_t step, std::int64_t stream, std::size_t element) {
-  std::uint64_t z = seed;
-  for (const std::uint64_t word : {static_cast<std::uint64_t>(step),
-                                   static_cast<std::uint64_t>(stream), std::uint64_t{element}}) {
-    z += word + 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    z ^= z >> 31;
-  }
-  return static_cast<double>(z >> 11) * 0x1p-53;
-}
-
 void run_dropout(Call& call) {
   const double rate = call.attributes.real("rate");
-  const std::int64_t stream = call.attributes.integer("stream");
+  const RandomStream random(call.seed,
+                            static_cast<std::uint32_t>(call.attributes.integer("stream")),
+                            static_cast<std::uint32_t>(call.step));
   for (std::size_t e = 0; e < call.out().data.size(); ++e) {
-    const bool keeps = uniform(call.seed, call.step, stream, e) >= rate;
+    const bool keeps = random.uniform(e) >= rate;
     call.out().data[e] = keeps ? call.in(0).data[e] / (1 - rate) : 0;
   }
 }

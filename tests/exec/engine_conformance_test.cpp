@@ -1,0 +1,241 @@
+// Holds engines to their contract (exec/engine.h), kernel by kernel: on every example of the op
+// table and on larger shapes, in float32 and float64. To add an engine, add it to `engines`.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "graph/op_table.h"
+#include "support/engine_machine.h"
+#include "support/interpreter_engine.h"
+#include "support/interpreter_kernels.h"
+#include "support/kernel_rig.h"
+#include "support/large_examples.h"
+#include "support/op_examples.h"
+
+namespace rockmate {
+namespace {
+
+using testing::Array;
+using testing::Bits;
+using testing::KernelRig;
+using testing::OpExample;
+using testing::RunOptions;
+using testing::RunResult;
+
+struct TestedEngine {
+  std::string name;
+  std::unique_ptr<Engine> (*make)(int threads);
+  // Largest difference from the oracle, of numbers of the size of the largest one of a tensor.
+  double float32_tolerance, float64_tolerance;
+  bool runs_large_examples;
+};
+
+const std::vector<TestedEngine>& engines() {
+  static const std::vector<TestedEngine> list = {
+      {"reference", make_reference_engine, 4e-6, 2e-13, true},
+      {"interpreter", [](int) { return testing::make_interpreter_engine(); }, 1e-7, 0, false}};
+  return list;
+}
+
+Bits bits_of(const Array& array, const TensorType& type) {
+  Bits bits(static_cast<std::size_t>(type.bytes().count()));
+  testing::from_doubles(array.data, type, bits.data());
+  return bits;
+}
+
+// A kernel of a model with what it reads and what it must make of it.
+struct Task {
+  OpId op;
+  std::vector<Bits> inputs;
+  std::vector<Array> outputs;  // by the oracle, on the same rounded inputs
+  std::vector<Array> inputs_after;
+};
+
+// All kernels of a model in program order, on what the oracle computes.
+std::vector<Task> tasks_of(const TrainingModel& model) {
+  const testing::Interpreter sources(model);
+  std::map<ValueId, Array> values;
+  for (const Source& source : model.sources) values[source.value] = sources[source.value];
+  std::vector<Task> tasks;
+  for (std::size_t o = 0; o < model.kernels.size(); ++o) {
+    const Kernel& kernel = model.kernels[OpId(o)];
+    Task task{OpId(o), {}, {}, {}};
+    testing::Call call{kernel.kind, kernel.attributes, {}, {}, {}, KernelRig::kSeed, 0};
+    call.step = static_cast<std::int64_t>(KernelRig::kStep);
+    for (const ValueId v : kernel.inputs) {
+      const TensorType& type = model.types[v];
+      task.inputs.push_back(bits_of(values.at(v), type));
+      values[v].data = testing::to_doubles(type, task.inputs.back().data());
+      call.inputs.push_back(&values[v]);
+      call.input_types.push_back(type);
+    }
+    for (const ValueId v : kernel.outputs) {
+      const Shape& shape = model.types[v].shape;
+      call.outputs.push_back(
+          {shape, std::vector<double>(static_cast<std::size_t>(element_count(shape)))});
+    }
+    run_kernel(call);
+    for (const ValueId v : kernel.inputs) task.inputs_after.push_back(values[v]);
+    task.outputs = call.outputs;
+    for (std::size_t i = 0; i < kernel.outputs.size(); ++i) {
+      values[kernel.outputs[i]] = call.outputs[i];
+    }
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+void expect_near(const Bits& found, const Array& expected, const TensorType& type,
+                 const TestedEngine& engine, const std::string& what) {
+  const std::vector<double> elements = testing::to_doubles(type, found.data());
+  ASSERT_EQ(elements.size(), expected.data.size());
+  double largest = 1;
+  for (const double e : expected.data) largest = std::max(largest, std::abs(e));
+  double tolerance = 0;
+  if (type.dtype == DType::kFloat32) tolerance = engine.float32_tolerance * largest;
+  if (type.dtype == DType::kFloat64) tolerance = engine.float64_tolerance * largest;
+  for (std::size_t e = 0; e < elements.size(); ++e) {
+    ASSERT_NEAR(elements[e], expected.data[e], tolerance) << what << ", element " << e;
+  }
+}
+
+// The example with one of the optimizers, in turn.
+TrainingModel model_of(const OpExample& example, std::size_t turn) {
+  constexpr std::array kOptimizers = {OptimizerKind::kNone, OptimizerKind::kSgd,
+                                      OptimizerKind::kMomentum, OptimizerKind::kAdam,
+                                      OptimizerKind::kAdamW};
+  TrainingOptions options;
+  options.optimizer = kOptimizers[turn % kOptimizers.size()];
+  options.weight_decay = 0.1;
+  return make_training_model(example_model(example), options);
+}
+
+class Conformance : public ::testing::TestWithParam<TestedEngine> {
+ protected:
+  [[nodiscard]] static std::unique_ptr<Engine> engine(int threads) {
+    return GetParam().make(threads);
+  }
+  // Calls check(model, task) for each kernel of the examples, in both types.
+  template <class Check>
+  static void for_each_task(const Check& check) {
+    std::vector<OpExample> examples = testing::op_examples();
+    if (GetParam().runs_large_examples) {
+      const auto& large = testing::large_examples();
+      examples.insert(examples.end(), large.begin(), large.end());
+    }
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      const TrainingModel single = model_of(examples[i], i);
+      for (const TrainingModel& model : {single, testing::in_float64(single)}) {
+        for (const Task& task : tasks_of(model)) {
+          SCOPED_TRACE(fmt::format("{} of the example {} {}", signature(model, task.op),
+                                   to_string(examples[i].kind), examples[i].name));
+          check(model, task);
+          if (::testing::Test::HasFailure()) return;
+        }
+      }
+    }
+  }
+};
+
+// The oracle's numbers, no byte elsewhere; and nothing that lay in outputs or workspace shows.
+TEST_P(Conformance, ComputesWhatTheOracleSays) {
+  const auto subject = engine(2);
+  for_each_task([&](const TrainingModel& model, const Task& task) {
+    const KernelSpec spec = kernel_spec(model, task.op);
+    KernelRig rig(*subject, model, task.op, task.inputs);
+    const RunResult result = rig.run();
+    EXPECT_EQ(result.complaint, "");
+    for (std::size_t o = 0; o < result.outputs.size(); ++o) {
+      expect_near(result.outputs[o], task.outputs[o], spec.outputs[o], GetParam(),
+                  fmt::format("output {}", o));
+    }
+    for (std::size_t i = 0; i < result.inputs.size(); ++i) {
+      expect_near(result.inputs[i], task.inputs_after[i], spec.inputs[i], GetParam(),
+                  fmt::format("input {} afterwards", i));
+    }
+    const RunResult other = rig.run({.garbage = std::byte{0x00}});
+    EXPECT_EQ(other.outputs, result.outputs) << "a second run on other garbage";
+    EXPECT_EQ(other.inputs, result.inputs) << "a second run on other garbage";
+  });
+}
+
+TEST_P(Conformance, HasTheSameBitsOnAnyThreadsAndAddresses) {
+  const auto one = engine(1);
+  const std::vector<std::unique_ptr<Engine>> others = [] {
+    std::vector<std::unique_ptr<Engine>> list;
+    for (const int threads : {2, 3, 8}) list.push_back(engine(threads));
+    return list;
+  }();
+  for_each_task([&](const TrainingModel& model, const Task& task) {
+    KernelRig rig(*one, model, task.op, task.inputs);
+    const RunResult result = rig.run();
+    for (const auto& other : others) {
+      const RunResult again = KernelRig(*other, model, task.op, task.inputs).run();
+      EXPECT_EQ(again.outputs, result.outputs) << "more threads";
+      EXPECT_EQ(again.inputs, result.inputs) << "more threads";
+    }
+    for (const std::size_t shift : {1U, 2U, 7U}) {
+      const RunResult again = rig.run({.shift = shift});
+      EXPECT_EQ(again.complaint, "");
+      EXPECT_EQ(again.outputs, result.outputs) << "other addresses";
+    }
+  });
+}
+
+TEST_P(Conformance, HasTheSameBitsInPlaceAndWithoutOptionalOutputs) {
+  const auto subject = engine(2);
+  std::set<OpKind> seen_in_place;
+  for_each_task([&](const TrainingModel& model, const Task& task) {
+    KernelRig rig(*subject, model, task.op, task.inputs);
+    const RunResult result = rig.run();
+    for (const auto& choice : testing::in_place_choices(model, task.op)) {
+      const RunResult again = rig.run({.in_place = choice});
+      EXPECT_EQ(again.complaint, "");
+      EXPECT_EQ(again.outputs, result.outputs) << "in place";
+      seen_in_place.insert(model.kernels[task.op].kind);
+    }
+    const auto& optional = definition(model.kernels[task.op].kind).optional;
+    for (std::size_t set = 1; set < std::size_t{1} << optional.size(); ++set) {
+      RunOptions options;
+      for (std::size_t i = 0; i < optional.size(); ++i) {
+        if ((set >> i & 1) != 0) options.skipped.push_back(optional[i]);
+      }
+      const RunResult again = rig.run(options);
+      EXPECT_EQ(again.complaint, "");
+      for (std::size_t o = 0; o < again.outputs.size(); ++o) {
+        if (!again.outputs[o].empty()) {
+          EXPECT_EQ(again.outputs[o], result.outputs[o]) << "without optional outputs";
+        }
+      }
+    }
+  });
+  for (std::size_t k = 0; k < kOpKinds; ++k) {
+    const auto kind = static_cast<OpKind>(k);
+    if (!definition(kind).in_place.empty()) {
+      EXPECT_TRUE(seen_in_place.contains(kind)) << to_string(kind) << " never ran in place";
+    }
+  }
+}
+
+// What the tests above iterate over.
+TEST(ConformanceExamples, LeaveNoKindOut) {
+  std::set<OpKind> kinds;
+  const auto& examples = testing::op_examples();
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    for (const Kernel& kernel : model_of(examples[i], i).kernels) kinds.insert(kernel.kind);
+  }
+  for (std::size_t k = 0; k < kOpKinds; ++k) {
+    EXPECT_TRUE(kinds.contains(static_cast<OpKind>(k))) << to_string(static_cast<OpKind>(k));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, Conformance, ::testing::ValuesIn(engines()),
+                         [](const auto& tested) { return tested.param.name; });
+
+}  // namespace
+}  // namespace rockmate
