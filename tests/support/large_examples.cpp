@@ -82,6 +82,24 @@ void add_elementwise(std::vector<OpExample>& list) {
                   }});
 }
 
+// No image, no token: the losses are 0, and so are the gradients.
+void add_empty(std::vector<OpExample>& list) {
+  using enum OpKind;
+  list.push_back({"empty", kConv, [](GraphBuilder& b) -> Ids {
+                    const TensorId x = b.conv(param(b, "x", {0, 2, 5, 5}), 3, {3});
+                    return {b.max_pool(b.relu(x), {2})};
+                  }});
+  list.push_back({"empty", kLinear, [](GraphBuilder& b) -> Ids {
+                    const TensorId x = b.linear(param(b, "x", {0, 4}), 3);
+                    return {b.softmax(b.add(b.dropout(b.layer_norm(x), 0.5), x))};
+                  }});
+  list.push_back({"empty", kConcat, [](GraphBuilder& b) -> Ids {
+                    const TensorId x = param(b, "x", {2, 0, 3});
+                    const TensorId y = b.concat({x, param(b, "y", {2, 1, 3}), x}, 1);
+                    return {b.transpose(b.slice(y, 2, 1, 3), {2, 0, 1})};
+                  }});
+}
+
 // A convolution with its gradients: every attribute is drawn, on one to three spatial axes.
 OpExample random_conv(std::uint64_t seed) {
   return {fmt::format("random_{}", seed), seed % 3 == 2 ? OpKind::kConvTranspose : OpKind::kConv,
@@ -100,11 +118,11 @@ OpExample random_conv(std::uint64_t seed) {
             for (std::size_t d = 0; d < rank; ++d) {
               options.stride.push_back(draw(1, 3));
               options.dilation.push_back(draw(1, 2));
-              kernel.push_back(draw(1, 3));
+              kernel.push_back(draw(1, rank == 3 ? 2 : 3));
               options.padding.push_back(draw(0, 2));
               after.push_back(draw(0, 2));
               options.output_padding.push_back(draw(0, options.stride.back() - 1));
-              x.push_back(draw(5, rank == 1 ? 40 : 9));
+              x.push_back(rank == 3 ? draw(3, 5) : draw(5, rank == 1 ? 40 : 9));
             }
             options.padding.insert(options.padding.end(), after.begin(), after.end());
             const std::int64_t channels = options.groups * draw(1, 5);
@@ -143,6 +161,7 @@ const std::vector<OpExample>& large_examples() {
     add_products(list);
     add_convolutions(list);
     add_elementwise(list);
+    add_empty(list);
     for (std::uint64_t seed = 0; seed < 24; ++seed) list.push_back(random_conv(seed));
     for (std::uint64_t seed = 0; seed < 12; ++seed) list.push_back(random_pool(seed));
     return list;
