@@ -37,18 +37,21 @@ namespace {
 
 Makers make_makers() {
   Makers makers = {};
-  add_activation_kernels(makers);
+  add_smooth_kernels(makers);
+  add_piecewise_kernels(makers);
   add_unary_kernels(makers);
   add_binary_kernels(makers);
   add_product_kernels(makers);
   add_convolution_kernels(makers);
   add_norm_kernels(makers);
+  add_norm_gradient_kernels(makers);
   add_pooling_kernels(makers);
   add_resize_kernels(makers);
   add_softmax_kernels(makers);
   add_loss_kernels(makers);
   add_random_kernels(makers);
   add_movement_kernels(makers);
+  add_strided_kernels(makers);
   add_part_kernels(makers);
   add_indexing_kernels(makers);
   add_reduction_kernels(makers);
