@@ -35,6 +35,8 @@ struct TestedEngine {
   bool runs_large_examples;
 };
 
+void PrintTo(const TestedEngine& engine, std::ostream* out) { *out << engine.name; }
+
 const std::vector<TestedEngine>& engines() {
   static const std::vector<TestedEngine> list = {
       {"reference", make_reference_engine, 4e-6, 2e-13, true},
@@ -142,7 +144,8 @@ class Conformance : public ::testing::TestWithParam<TestedEngine> {
   }
 };
 
-// The oracle's numbers, no byte elsewhere; and nothing that lay in outputs or workspace shows.
+// The oracle's numbers, no byte elsewhere; and nothing shows that lay in outputs, in the workspace,
+// or around the buffers.
 TEST_P(Conformance, ComputesWhatTheOracleSays) {
   const auto subject = engine(2);
   for_each_task([&](const TrainingModel& model, const Task& task) {
@@ -158,9 +161,9 @@ TEST_P(Conformance, ComputesWhatTheOracleSays) {
       expect_near(result.inputs[i], task.inputs_after[i], spec.inputs[i], GetParam(),
                   fmt::format("input {} afterwards", i));
     }
-    const RunResult other = rig.run({.garbage = std::byte{0x00}});
-    EXPECT_EQ(other.outputs, result.outputs) << "a second run on other garbage";
-    EXPECT_EQ(other.inputs, result.inputs) << "a second run on other garbage";
+    const RunResult other = rig.run({.garbage = std::byte{0x00}, .canary = std::byte{0x5a}});
+    EXPECT_EQ(other.outputs, result.outputs) << "a second run amid other garbage";
+    EXPECT_EQ(other.inputs, result.inputs) << "a second run amid other garbage";
   });
 }
 

@@ -11,11 +11,11 @@ namespace {
 
 constexpr std::size_t kUnit = 64;
 constexpr std::size_t kGuard = 4 * kUnit;
-constexpr std::byte kCanary{0xa5};
 
 // Memory in which buffers are placed one behind the other, with canaries between them.
 class GuardedMemory {
  public:
+  explicit GuardedMemory(std::byte canary) : canary_(canary) {}
   std::size_t place(std::size_t bytes) {
     const std::size_t at = size_ + kGuard;
     buffers_.push_back({at, bytes});
@@ -23,26 +23,28 @@ class GuardedMemory {
     return at;
   }
   void allocate(std::size_t shift) {
-    bytes_.assign(size_ + kGuard + (shift + 1) * kUnit, kCanary);
+    bytes_.assign(size_ + kGuard + (shift + 1) * kUnit, canary_);
     const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data());
     origin_ = bytes_.data() + (kUnit - address % kUnit) % kUnit + shift * kUnit;
   }
   [[nodiscard]] std::byte* at(std::size_t place) { return origin_ + place; }
   [[nodiscard]] bool canaries_live() const {
+    const auto lives = [&](std::byte b) { return b == canary_; };
     const std::byte* next = bytes_.data();
     for (const Buffer& buffer : buffers_) {
       const std::byte* begin = origin_ + buffer.at;
-      if (!std::all_of(next, begin, [](std::byte b) { return b == kCanary; })) return false;
+      if (!std::all_of(next, begin, lives)) return false;
       next = begin + buffer.bytes;
     }
     const std::byte* end = bytes_.data() + bytes_.size();
-    return std::all_of(next, end, [](std::byte b) { return b == kCanary; });
+    return std::all_of(next, end, lives);
   }
 
  private:
   struct Buffer {
     std::size_t at, bytes;
   };
+  std::byte canary_;
   std::vector<Buffer> buffers_;
   std::vector<std::byte> bytes_;
   std::byte* origin_ = nullptr;
@@ -69,7 +71,7 @@ KernelRig::KernelRig(const Engine& engine, const TrainingModel& model, OpId op,
 
 RunResult KernelRig::run(const RunOptions& options) {
   const Kernel& kernel = spec_.kernel;
-  GuardedMemory memory;
+  GuardedMemory memory(options.canary);
   std::vector<std::size_t> in(inputs_.size());
   for (std::size_t i = 0; i < in.size(); ++i) {
     const auto first = std::find(kernel.inputs.begin(), kernel.inputs.end(), kernel.inputs[i]);

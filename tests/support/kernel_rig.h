@@ -20,6 +20,7 @@ struct RunOptions {
   std::vector<std::size_t> in_place = {};  ///< per output, the input on which it lies, or kNowhere
   std::size_t shift = 0;                   ///< of all addresses, in units of 64 bytes
   std::byte garbage{0xff};                 ///< NaN, as floating-point elements
+  std::byte canary{0xa5};                  ///< around all buffers; a small negative number
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 };
 
