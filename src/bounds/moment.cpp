@@ -1,6 +1,7 @@
 #include "bounds/moment.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace rockmate {
 namespace {
@@ -134,6 +135,17 @@ Moment::Moment(const MomentFacts& facts, OpId moment)
   for (const InPlace& pair : facts.graph[op].in_place) {
     if (!live.contains(pair.output)) free.insert(pair.output);
   }
+  std::int64_t divisor = 0;
+  for (const ValueId s : facts.storages) {
+    if (live.contains(s) || free.contains(s) || side[facts.maker(s)] == Side::kAfter) continue;
+    divisor = std::gcd(divisor, facts.graph[s].bytes.count());
+  }
+  if (divisor > 0) unit = Bytes(divisor);
+}
+
+Bytes Moment::room(Bytes budget) const {
+  const std::int64_t left = (budget - fixed).count();
+  return left > 0 ? Bytes(left / unit.count() * unit.count()) : Bytes(left);
 }
 
 }  // namespace rockmate

@@ -52,12 +52,15 @@ enum class Side : std::uint8_t { kBefore, kAfter, kEither };
 
 struct Moment {
   Moment(const MomentFacts& facts, OpId op);
+  /// What may be kept beside `fixed`, rounded down to what sums of sizes can reach.
+  [[nodiscard]] Bytes room(Bytes budget) const;
 
   OpId op;
   IdVector<OpId, Side> side;  ///< kBefore for `op` itself
   std::set<ValueId> live;     ///< see live_during
   std::set<ValueId> free;     ///< outputs of `op` that cost no bytes of their own: maybe in place
   Bytes fixed;                ///< static bytes, `live` and the least workspace
+  Bytes unit = Bytes(1);      ///< the sizes of all that may be kept besides are multiples of it
 };
 
 }  // namespace rockmate

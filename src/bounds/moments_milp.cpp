@@ -140,25 +140,14 @@ void MomentsMilp::carry(ValueId storage) {
 
 void MomentsMilp::limit_bytes(std::size_t moment, Bytes budget) {
   constexpr double kMostUnits = 1e6;
-  const Bytes room = budget - moments_[moment].fixed;
-  std::int64_t unit = 0;
-  std::vector<std::pair<VariableId, std::int64_t>> sizes;
+  const Moment& at = moments_[moment];
+  const auto room = static_cast<double>(at.room(budget).count());
+  const double unit = std::max(static_cast<double>(at.unit.count()), room / kMostUnits);
+  Row row{fmt::format("bytes {}", moment + 1), -kInfinity, room / unit, {}};
   for (const ValueId s : facts_.storages) {
-    if (kept_[moment][s].terms.empty() || moments_[moment].free.contains(s)) continue;
-    sizes.emplace_back(kept_[moment][s].terms.front().variable, facts_.graph[s].bytes.count());
-    unit = std::gcd(unit, sizes.back().second);
-  }
-  if (unit == 0) return;
-  // Whole units of the room are enough where all sizes are whole units.
-  double left = std::floor(static_cast<double>(room.count()) / static_cast<double>(unit));
-  auto scale = static_cast<double>(unit);
-  if (left > kMostUnits) {
-    scale = static_cast<double>(room.count()) / kMostUnits;
-    left = kMostUnits;
-  }
-  Row row{fmt::format("bytes {}", moment + 1), -kInfinity, left, {}};
-  for (const auto& [variable, bytes] : sizes) {
-    row.terms.push_back({variable, static_cast<double>(bytes) / scale});
+    if (kept_[moment][s].terms.empty() || at.free.contains(s)) continue;
+    const auto bytes = static_cast<double>(facts_.graph[s].bytes.count());
+    row.terms.push_back({kept_[moment][s].terms.front().variable, bytes / unit});
   }
   model_.add(std::move(row));
 }
@@ -176,13 +165,22 @@ void MomentsMilp::require(const char* rule, const std::string& name, Expression 
   if (least < 0) model_.add(std::move(row));
 }
 
-Seconds MomentsMilp::seconds_of_cost(double cost) const { return Seconds(cost / unit_cost_); }
+Seconds MomentsMilp::proven_seconds(const MilpResult& result) const {
+  // Of a solution that is proven the seconds are exact, not the solver's sum.
+  if (result.status == MilpStatus::kOptimal) return extra_seconds(result.values);
+  const double bound = result.bound * (1 - kMilpAccuracy) - kMilpAccuracy;
+  return Seconds(std::max(0.0, bound / unit_cost_));
+}
 
-bool MomentsMilp::keeps(const std::vector<double>& solution, std::size_t moment,
-                        ValueId storage) const {
-  const Expression& kept = kept_[moment][storage];
-  if (kept.terms.empty()) return kept.constant == 1;
-  return solution[kept.terms.front().variable.index()] > 0.5;
+std::set<ValueId> MomentsMilp::kept(const std::vector<double>& solution, std::size_t moment) const {
+  std::set<ValueId> kept;
+  for (const ValueId s : facts_.storages) {
+    const Expression& k = kept_[moment][s];
+    const bool is_kept =
+        k.terms.empty() ? k.constant == 1 : solution[k.terms.front().variable.index()] > 0.5;
+    if (is_kept) kept.insert(s);
+  }
+  return kept;
 }
 
 Seconds MomentsMilp::extra_seconds(const std::vector<double>& solution) const {

@@ -3,7 +3,7 @@
 // a knapsack over a closure; with every op a moment it would be Checkmate's program.
 #pragma once
 
-#include <optional>
+#include <set>
 #include <vector>
 
 #include "bounds/moment.h"
@@ -20,13 +20,12 @@ class MomentsMilp {
   /// where that is possible.
   [[nodiscard]] const MilpModel& model() const { return model_; }
   [[nodiscard]] const std::vector<Moment>& moments() const { return moments_; }
-  [[nodiscard]] Seconds seconds_of_cost(double cost) const;
 
-  /// Whether a solution keeps the storage across the moment.
-  [[nodiscard]] bool keeps(const std::vector<double>& solution, std::size_t moment,
-                           ValueId storage) const;
-  /// Seconds of recomputation in a solution.
-  [[nodiscard]] Seconds extra_seconds(const std::vector<double>& solution) const;
+  /// Seconds of recomputation that a solver has proven to be needed.
+  [[nodiscard]] Seconds proven_seconds(const MilpResult& result) const;
+  /// The storages that a solution keeps across the moment.
+  [[nodiscard]] std::set<ValueId> kept(const std::vector<double>& solution,
+                                       std::size_t moment) const;
 
  private:
   // constant + sum of terms
@@ -36,6 +35,7 @@ class MomentsMilp {
     Expression& add(const Expression& other, double factor = 1);
   };
 
+  [[nodiscard]] Seconds extra_seconds(const std::vector<double>& solution) const;
   void add_op_variables(OpId op);
   void add_storage_variables(ValueId storage);
   void order_op(OpId op);

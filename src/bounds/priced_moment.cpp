@@ -71,6 +71,14 @@ class PricedMoment {
     for (const Priced& each : sized_) cut.bytes += network_->is_cut(each.arc) ? each.amount : 0;
     return cut;
   }
+  /// Of the last cut, with those that the moment keeps anyway.
+  [[nodiscard]] std::set<ValueId> kept() const {
+    std::set<ValueId> kept = moment_.live;
+    for (std::size_t i = 0; i < sized_.size(); ++i) {
+      if (network_->is_cut(sized_[i].arc)) kept.insert(sized_storages_[i]);
+    }
+    return kept;
+  }
   [[nodiscard]] double all_seconds() const { return all_seconds_; }
   [[nodiscard]] double all_bytes() const { return all_bytes_; }
 
@@ -115,6 +123,7 @@ class PricedMoment {
     if (made == kOne) return;
     const auto bytes = static_cast<double>(facts_.graph[storage].bytes.count());
     sized_.push_back({arc(needed_[storage], made), bytes});
+    sized_storages_.push_back(storage);
     all_bytes_ += bytes;
   }
 
@@ -137,20 +146,16 @@ class PricedMoment {
   std::vector<MinimumCut::Arc> arcs_;          // until the network is made of them
   std::optional<MinimumCut> network_;
   std::vector<Priced> timed_, sized_;
+  std::vector<ValueId> sized_storages_;  // by index of sized_
   double all_seconds_ = 0, all_bytes_ = 0;
 };
 
 }  // namespace
 
-double bound_at_price(const MomentFacts& facts, const Moment& moment, Bytes budget, double price) {
-  const auto room = static_cast<double>((budget - moment.fixed).count());
-  return PricedMoment(facts, moment).cut(price).value - price * room;
-}
-
 PricedBound priced_bound(const MomentFacts& facts, const Moment& moment, Bytes budget,
                          double worth) {
   constexpr int kMostCuts = 60;  // rounding could make steps without end
-  const auto room = static_cast<double>((budget - moment.fixed).count());
+  const auto room = static_cast<double>(moment.room(budget).count());
   PricedMoment priced(facts, moment);
   // At such a price a byte is dearer than all seconds: as few bytes as can be.
   const double highest = 2 * priced.all_seconds() + 1;
@@ -161,6 +166,7 @@ PricedBound priced_bound(const MomentFacts& facts, const Moment& moment, Bytes b
     bound.is_feasible = false;
     return bound;
   }
+  bound.kept = priced.kept();
   for (int i = 0; i < kMostCuts && low.bytes > room; ++i) {
     const double price = (high.seconds - low.seconds) / (low.bytes - high.bytes);
     // Where the lines meet lies the most that is still to be had.
@@ -169,7 +175,6 @@ PricedBound priced_bound(const MomentFacts& facts, const Moment& moment, Bytes b
     const Cut cut = priced.cut(price);
     if (cut.value - price * room > bound.extra_seconds) {
       bound.extra_seconds = cut.value - price * room;
-      bound.price = price;
     }
     if (cut.bytes > room) {
       if (cut.bytes >= low.bytes) break;
@@ -177,6 +182,7 @@ PricedBound priced_bound(const MomentFacts& facts, const Moment& moment, Bytes b
     } else {
       if (cut.bytes <= high.bytes && cut.seconds >= high.seconds) break;
       high = cut;
+      bound.kept = priced.kept();
     }
   }
   return bound;

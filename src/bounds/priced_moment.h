@@ -3,7 +3,7 @@
 // make the bound too high: capacities are whole numbers, rounded down.
 #pragma once
 
-#include <optional>
+#include <set>
 
 #include "bounds/moment.h"
 
@@ -12,16 +12,12 @@ namespace rockmate {
 struct PricedBound {
   bool is_feasible = true;   ///< false: no schedule has so few bytes at the moment
   double extra_seconds = 0;  ///< every schedule within the budget recomputes at least so long
-  double price = 0;          ///< the best, in seconds per byte
+  std::set<ValueId> kept;    ///< storages that a solution near the bound keeps, within the budget
 };
 
 /// Takes about ten minimum cuts on as many nodes as the graph has ops and values. `worth`: stop as
 /// soon as the bound cannot be raised above it.
 [[nodiscard]] PricedBound priced_bound(const MomentFacts& facts, const Moment& moment, Bytes budget,
                                        double worth = 0);
-
-/// The bound at a given price, by one minimum cut.
-[[nodiscard]] double bound_at_price(const MomentFacts& facts, const Moment& moment, Bytes budget,
-                                    double price);
 
 }  // namespace rockmate

@@ -13,7 +13,7 @@ namespace {
 // A front gives the least seconds at every budget.
 TEST(PricedMoment, NeverExceedsTheOptimum) {
   int cases = 0, above_plain = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
     const int ops = 2 + static_cast<int>(seed % 4);
     const TrainingGraph graph = testing::random_graph(
         seed, {.forward_ops = ops, .updates = seed % 3 == 0, .statistics = seed % 5 == 0});
@@ -35,8 +35,7 @@ TEST(PricedMoment, NeverExceedsTheOptimum) {
       above_plain += best > 1e-6;
     }
   }
-  std::cerr << cases << ' ' << above_plain << '\n';
-  EXPECT_GT(cases, 100);
+  EXPECT_GT(cases, 60);
   EXPECT_GT(above_plain, cases / 5);
 }
 
