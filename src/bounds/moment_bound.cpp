@@ -74,9 +74,12 @@ std::vector<MomentBounds::Candidate> MomentBounds::sweep(Bytes budget,
   return found;
 }
 
+MomentBound MomentBounds::simplest() const {
+  return {true, facts_.fastest, std::nullopt, {}};
+}
+
 MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
-  MomentBound best;
-  best.seconds = facts_.fastest;
+  MomentBound best = simplest();
   std::vector<Candidate> candidates = sweep(budget, options);
   if (candidates.empty()) return best;
   if (!candidates.front().bound.is_feasible) {
@@ -110,10 +113,11 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
   return best;
 }
 
-std::optional<MilpModel> MomentBounds::model(Bytes budget) const {
+MilpModel MomentBounds::program(Bytes budget) const {
+  if (moments_.empty()) return {};
   const std::vector<Candidate> candidates = sweep(budget, {});
-  if (candidates.empty()) return std::nullopt;
-  return MomentsMilp(facts_, {Moment(facts_, candidates.front().op)}, budget).model();
+  const OpId op = candidates.empty() ? moments_.front() : candidates.front().op;
+  return MomentsMilp(facts_, {Moment(facts_, op)}, budget).model();
 }
 
 }  // namespace rockmate

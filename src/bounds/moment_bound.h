@@ -29,9 +29,11 @@ class MomentBounds {
  public:
   explicit MomentBounds(const TrainingGraph& graph);
 
+  /// Every op once, each as fast as it can be: the bound for every budget.
+  [[nodiscard]] MomentBound simplest() const;
   [[nodiscard]] MomentBound at(Bytes budget, const MomentOptions& options = {}) const;
-  /// The integer program behind the bound at this budget; nothing where none is needed.
-  [[nodiscard]] std::optional<MilpModel> model(Bytes budget) const;
+  /// The integer program behind the bound at this budget; empty for a graph without ops.
+  [[nodiscard]] MilpModel program(Bytes budget) const;
 
  private:
   struct Candidate;
