@@ -18,9 +18,10 @@ namespace {
 // Ops times moments: some tenths of a second of minimum cuts.
 constexpr std::size_t kSweep = 150'000;
 constexpr std::size_t kFewestMoments = 12;
-// Integer programs for one budget, and nodes for each of them.
+// Integer programs for one budget, and nodes times variables for the first of them; each further
+// one gets a tenth.
 constexpr std::size_t kPrograms = 3;
-constexpr std::uint64_t kNodes = 300;
+constexpr std::uint64_t kNodeWork = 2'000'000;
 
 // Ops by falling bytes while they run in the plain iteration.
 std::vector<OpId> by_plain_bytes(const TrainingGraph& graph) {
@@ -74,9 +75,7 @@ std::vector<MomentBounds::Candidate> MomentBounds::sweep(Bytes budget,
   return found;
 }
 
-MomentBound MomentBounds::simplest() const {
-  return {true, facts_.fastest, std::nullopt, {}};
-}
+MomentBound MomentBounds::simplest() const { return {true, facts_.fastest, std::nullopt, {}}; }
 
 MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
   MomentBound best = simplest();
@@ -92,11 +91,15 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
   std::set<ValueId> kept = candidates.front().bound.kept;
   if (options.solver != nullptr) {
     if (candidates.size() > kPrograms) candidates.resize(kPrograms);
+    std::uint64_t work = kNodeWork;
     for (const Candidate& candidate : candidates) {
       const MomentsMilp program(facts_, {Moment(facts_, candidate.op)}, budget);
+      const std::uint64_t nodes =
+          20 + work / std::max<std::size_t>(1, program.model().variables().size());
+      work = kNodeWork / 10;
       const MilpResult result = options.solver->solve(
           program.model(),
-          {.node_limit = kNodes, .time_limit = options.time_limit, .stop = options.stop});
+          {.node_limit = nodes, .time_limit = options.time_limit, .stop = options.stop});
       if (result.status == MilpStatus::kInfeasible) {
         best.is_feasible = false;
         best.moment = candidate.op;

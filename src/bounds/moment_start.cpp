@@ -41,7 +41,8 @@ class StartWriter {
       const ValueId v(i);
       const Value& value = graph_[v];
       const bool can_be_made_again = value.producer && graph_[*value.producer].recomputable;
-      if (can_be_made_again && !kept_.contains(value.storage)) is_there_[v] = false;
+      const bool costs_bytes = graph_.storage_bytes(v) > Bytes();
+      if (can_be_made_again && costs_bytes && !kept_.contains(value.storage)) is_there_[v] = false;
     }
   }
 
