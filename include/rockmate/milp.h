@@ -127,7 +127,7 @@ class MilpSolver {
                                        const MilpOptions& options) const = 0;
 };
 
-/// The solvers that are linked, the strongest first.
+/// The solvers that are linked, the faster one on the programs behind lower bounds first.
 [[nodiscard]] std::vector<Solver> linked_solvers();
 /// Throws InvalidInput if it is not linked: which package brings it.
 [[nodiscard]] std::unique_ptr<MilpSolver> make_solver(Solver solver);

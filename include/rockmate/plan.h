@@ -69,7 +69,7 @@ struct Progress {
 
 struct PlanOptions {
   Planner planner = Planner::kPortfolio;
-  std::optional<Solver> solver = std::nullopt;  ///< nothing: the strongest that is linked, if any
+  std::optional<Solver> solver = std::nullopt;  ///< nothing: the first that is linked, if any
   bool layout = true;  ///< false: live bytes only, as planners that ignore addresses do
   int threads = 0;     ///< 0: all cores; never changes the answer
   std::uint64_t seed = 0;

@@ -20,8 +20,8 @@ struct SolverName {
   std::unique_ptr<MilpSolver> (*make)();  // absent: returns nothing
 };
 constexpr std::array kSolvers = {
-    SolverName{Solver::kCbc, "cbc", "coinor-libcbc-dev", make_cbc},
     SolverName{Solver::kGlpk, "glpk", "libglpk-dev", make_glpk},
+    SolverName{Solver::kCbc, "cbc", "coinor-libcbc-dev", make_cbc},
 };
 
 const SolverName& entry_of(Solver solver) {

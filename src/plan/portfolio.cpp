@@ -163,11 +163,10 @@ std::optional<Plan> Portfolio::best_within(Bytes budget) {
     keep_better(best, plain_within(budget), "plain");
   }
   if (!best) {
+    best = shelved_within(budget);
     find_bound(budget);
     report("lower bound", best);
-    if (budget < floor_.bytes) return std::nullopt;
-    best = shelved_within(budget);
-    if (searches()) {
+    if (searches() && budget >= floor_.bytes) {
       const std::vector<Runs> from = starts(budget);
       const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / from.size();
       for (const Runs& start : from) {
