@@ -8,8 +8,8 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "bounds/moment_program.h"
 #include "bounds/moment_start.h"
-#include "bounds/moments_milp.h"
 #include "bounds/priced_moment.h"
 
 namespace rockmate {
@@ -93,7 +93,8 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
     if (candidates.size() > kPrograms) candidates.resize(kPrograms);
     std::uint64_t work = kNodeWork;
     for (const Candidate& candidate : candidates) {
-      const MomentsMilp program(facts_, {Moment(facts_, candidate.op)}, budget);
+      const Moment moment(facts_, candidate.op);
+      const MomentProgram program(facts_, moment, budget);
       const std::uint64_t nodes =
           20 + work / std::max<std::size_t>(1, program.model().variables().size());
       work = kNodeWork / 10;
@@ -109,7 +110,7 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
       if (seconds < best.seconds) continue;
       best.seconds = seconds;
       best.moment = candidate.op;
-      if (!result.values.empty()) kept = program.kept(result.values, 0);
+      if (!result.values.empty()) kept = program.kept(result.values);
     }
   }
   best.start = start_from_moment(facts_, *best.moment, kept);
@@ -120,7 +121,8 @@ MilpModel MomentBounds::program(Bytes budget) const {
   if (moments_.empty()) return {};
   const std::vector<Candidate> candidates = sweep(budget, {});
   const OpId op = candidates.empty() ? moments_.front() : candidates.front().op;
-  return MomentsMilp(facts_, {Moment(facts_, op)}, budget).model();
+  const Moment moment(facts_, op);
+  return MomentProgram(facts_, moment, budget).model();
 }
 
 }  // namespace rockmate

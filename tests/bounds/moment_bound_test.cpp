@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "bounds/moments_milp.h"
+#include "bounds/moment_program.h"
 #include "bounds/priced_moment.h"
 #include "rockmate/schedule.h"
 #include "support/exhaustive.h"
@@ -83,7 +83,7 @@ TEST(MomentBound, RelaxedProgramIsThePricedBound) {
       const Moment moment(facts, OpId(o));
       if (moment.fixed > budget) continue;
       const PricedBound priced = priced_bound(facts, moment, budget);
-      const MomentsMilp program(facts, {moment}, budget);
+      const MomentProgram program(facts, moment, budget);
       const MilpResult relaxed = solver->solve(program.model().relaxed());
       EXPECT_EQ(priced.is_feasible, relaxed.status != MilpStatus::kInfeasible);
       if (!priced.is_feasible) continue;
@@ -93,37 +93,6 @@ TEST(MomentBound, RelaxedProgramIsThePricedBound) {
     }
   }
   EXPECT_GT(compared, 30);
-}
-
-TEST(MomentBound, ManyMomentsAreBoundsToo) {
-  if (linked_solvers().empty()) GTEST_SKIP() << "no solver is linked";
-  const auto solver = make_solver(linked_solvers().front());
-  int cases = 0, sharper = 0;
-  for (std::uint64_t seed = 0; seed < 150; ++seed) {
-    const TrainingGraph graph = some_graph(seed);
-    const auto front = testing::exhaustive_front(graph, 5'000);
-    if (!front) continue;
-    const MomentFacts facts(graph);
-    // A longest row of ops of which each is an ancestor of the next, as program order meets them.
-    std::vector<Moment> row;
-    for (std::size_t o = graph.ops().size() / 3; o < graph.ops().size(); ++o) {
-      Moment next(facts, OpId(o));
-      if (row.empty() || next.side[row.back().op] == Side::kBefore) row.push_back(std::move(next));
-    }
-    for (const testing::ParetoPoint& point : *front) {
-      const MomentsMilp program(facts, row, point.peak);
-      const MilpResult result = solver->solve(program.model());
-      ASSERT_EQ(result.status, MilpStatus::kOptimal) << graph << "at " << point.peak;
-      const double seconds = (facts.fastest + program.proven_seconds(result)).count();
-      ASSERT_LE(seconds, point.seconds.count() + 1e-9) << graph << "at " << point.peak;
-      ++cases;
-      sharper +=
-          seconds >
-          MomentBounds(graph).at(point.peak, {.solver = solver.get()}).seconds.count() + 1e-9;
-    }
-  }
-  EXPECT_GT(cases, 60);
-  EXPECT_GT(sharper, 0);
 }
 
 TEST(MomentBound, StartsAreExecutable) {
