@@ -47,6 +47,13 @@ endif()
 rockmate_optional(ONNX "${onnx_found}" onnx_proto "libonnx-dev libprotobuf-dev"
                   "ONNX models cannot be imported")
 
+# Neither solver brings a CMake configuration; our own modules look for them, here and for users of
+# the installed library.
+find_package(GLPK MODULE QUIET)
+rockmate_optional(GLPK "${GLPK_FOUND}" GLPK::GLPK libglpk-dev "no solver GLPK")
+find_package(CBC MODULE QUIET)
+rockmate_optional(CBC "${CBC_FOUND}" CBC::CBC coinor-libcbc-dev "no solver CBC")
+
 # Header-only packages are used by our sources alone: users of the installed library need none.
 function(rockmate_link_dependencies target)
   target_link_libraries(${target} PRIVATE fmt::fmt

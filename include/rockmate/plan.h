@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "rockmate/error.h"
+#include "rockmate/milp.h"
 #include "rockmate/schedule.h"
 #include "rockmate/training_graph.h"
 #include "rockmate/units.h"
@@ -68,6 +69,7 @@ struct Progress {
 
 struct PlanOptions {
   Planner planner = Planner::kPortfolio;
+  std::optional<Solver> solver = std::nullopt;  ///< nothing: the first that is linked, if any
   bool layout = true;  ///< false: live bytes only, as planners that ignore addresses do
   int threads = 0;     ///< 0: all cores; never changes the answer
   std::uint64_t seed = 0;

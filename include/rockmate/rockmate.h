@@ -8,6 +8,7 @@
 #include "rockmate/graph_builder.h"
 #include "rockmate/ids.h"
 #include "rockmate/largest_batch.h"
+#include "rockmate/milp.h"
 #include "rockmate/onnx.h"
 #include "rockmate/plan.h"
 #include "rockmate/schedule.h"

@@ -109,6 +109,7 @@ struct Plan {
   Seconds lower_bound;  ///< no plan within the budget takes less
   bool proven_optimal = false;
   std::string planner;
+  std::string solver;  ///< which one sharpened `lower_bound`; empty: none
   Seconds planning_seconds;
 
   /// What the device must give: max(peak, static bytes + arena).

@@ -23,65 +23,13 @@
 #include <cstdint>
 #include <set>
 
+#include "bounds/moment.h"
+
 namespace rockmate {
 namespace {
 
 using Mask = std::uint64_t;
 constexpr std::size_t kBits = 64;
-
-using Before = IdVector<OpId, std::vector<OpId>>;  // by op: what must have run before it
-
-Before direct_ancestors(const TrainingGraph& graph) {
-  Before before(graph.ops().size());
-  for (std::size_t o = 0; o < graph.ops().size(); ++o) {
-    const OpId id(o);
-    for (const ValueId v : graph[id].needs) {
-      const Value& value = graph[v];
-      if (value.producer) before[id].push_back(*value.producer);
-      if (!value.contributors.empty()) before[id].push_back(value.contributors.back());
-    }
-    for (const ValueId v : graph[id].accumulates) {
-      const std::vector<OpId>& adders = graph[v].contributors;
-      const auto at = std::find(adders.begin(), adders.end(), id);
-      if (at != adders.begin()) before[id].push_back(*(at - 1));
-    }
-    for (const ValueId v : graph[id].updates) {
-      for (const OpId reader : graph[v].readers) {
-        if (reader < id) before[id].push_back(reader);
-      }
-    }
-  }
-  return before;
-}
-
-// The storages that live during a run of the op wherever it stands.
-std::set<ValueId> live_during(const TrainingGraph& graph, OpId id) {
-  const Op& op = graph[id];
-  std::set<ValueId> live;
-  for (const ValueId v : op.needs) live.insert(graph[v].storage);
-  for (const ValueId v : op.accumulates) live.insert(v);
-  std::set<ValueId> taken;  // inputs whose storage the largest output may take over
-  std::vector<ValueId> outputs = op.outputs;
-  std::stable_sort(outputs.begin(), outputs.end(),
-                   [&](ValueId a, ValueId b) { return graph[a].bytes > graph[b].bytes; });
-  for (const ValueId y : outputs) {
-    if (op.is_optional(y) || graph[y].storage != y) continue;
-    const bool is_taken_over =
-        std::any_of(op.in_place.begin(), op.in_place.end(), [&](const InPlace& pair) {
-          return pair.output == y && !graph[graph[pair.input].storage].is_source &&
-                 taken.insert(pair.input).second;
-        });
-    if (!is_taken_over) live.insert(y);
-  }
-  std::erase_if(live, [&](ValueId v) { return graph[v].is_source; });
-  return live;
-}
-
-Bytes least_workspace(const Op& op) {
-  Bytes least = op.workspace();
-  for (const Implementation& way : op.implementations) least = std::min(least, way.workspace);
-  return least;
-}
 
 // What cannot be made again, in a group of 64 ops.
 class OnceValues {
@@ -141,7 +89,7 @@ class OnceValues {
   }
 
   const TrainingGraph& graph_;
-  Before before_;
+  Ancestors before_;
   IdVector<OpId, Mask> ancestor_of_;
   IdVector<OpId, Mask> descendant_of_;
   std::vector<ValueId> once_;

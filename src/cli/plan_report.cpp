@@ -89,6 +89,7 @@ nlohmann::ordered_json to_json(const TrainingGraph& graph, const Plan& plan) {
   object["distinct_blocks"] = blocks.classes.size();
   object["candidates"] = nullptr;
   object["solver"] = nullptr;
+  if (!plan.solver.empty()) object["solver"] = plan.solver;
   return object;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/atomic_file.h"
+#include "bounds/moment_bound.h"
 #include "cli/console.h"
 #include "cli/drawings.h"
 #include "cli/explain.h"
@@ -31,6 +32,7 @@ struct PlanFlags {
   std::string graph_out;
   std::string timeline;
   std::string dot;
+  std::string lp;
   bool explain = false;
   bool json = false;
 };
@@ -73,6 +75,10 @@ ExitCode plan_one(const PlanFlags& flags, Budget budget) {
   std::optional<PlanResult> result;
   run_search(flags.planning,
              [&](const PlanOptions& options) { result = plan(graph, budget, options); });
+  const Bytes bytes = *result ? (*result)->budget : result->error().budget;
+  if (!flags.lp.empty()) {
+    write_file_atomically(flags.lp, to_lp(MomentBounds(graph).program(bytes)));
+  }
   if (!*result) return refuse(flags, graph, result->error());
   hand_out(flags, graph, result->value());
   if (flags.json) print_json(to_json(graph, result->value()));
@@ -106,7 +112,8 @@ ExitCode plan_largest(const PlanFlags& flags, Budget budget) {
 
 ExitCode run_plan(const PlanFlags& flags) {
   const Budget budget = Budget::parse(flags.budget);
-  check_outputs({flags.plan_out, flags.graph_out, flags.timeline, flags.dot}, flags.model.inputs());
+  check_outputs({flags.plan_out, flags.graph_out, flags.timeline, flags.dot, flags.lp},
+                flags.model.inputs());
   if (flags.model.asks_for_largest_batch()) return plan_largest(flags, budget);
   if (flags.max_overhead) {
     throw InvalidInput(
@@ -140,6 +147,8 @@ void add_plan(CLI::App& app, Task& task) {
       ->type_name("FILE.svg");
   verb->add_option("--dot", flags->dot, "write the graph and its blocks for Graphviz")
       ->type_name("FILE");
+  verb->add_option("--write-lp", flags->lp, "write the integer program behind the lower bound")
+      ->type_name("FILE.lp");
   auto* explain = verb->add_flag("--explain", flags->explain,
                                  "say where the bytes are, and what is computed again");
   verb->add_flag("--json", flags->json, "one JSON object instead of text")->excludes(explain);

@@ -18,6 +18,8 @@ constexpr std::uint64_t kMostThreads = 4096;
 void PlanningFlags::add_to(CLI::App& verb) {
   verb.add_option("--planner", planner, "portfolio (the best we know), rotor, sqrt or plain")
       ->capture_default_str();
+  verb.add_option("--solver", solver, "cbc or glpk, for lower bounds (default: the first linked)")
+      ->type_name("NAME");
   verb.add_option("--time-limit", time_limit, "seconds to search at most")->type_name("S");
   verb.add_option("--work-limit", work_limit, "steps to search at most: same plan on any machine")
       ->type_name("N")
@@ -37,6 +39,7 @@ void PlanningFlags::add_no_layout_to(CLI::App& verb) {
 void run_search(const PlanningFlags& flags, const std::function<void(const PlanOptions&)>& search) {
   PlanOptions options;
   options.planner = parse_planner(flags.planner);
+  if (!flags.solver.empty()) options.solver = parse_solver(flags.solver);
   options.layout = !flags.no_layout;
   options.threads = flags.threads;
   options.seed = flags.seed;

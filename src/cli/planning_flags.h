@@ -13,6 +13,7 @@ namespace rockmate::cli {
 
 struct PlanningFlags {
   std::string planner = "portfolio";
+  std::string solver;
   std::optional<double> time_limit;
   std::optional<std::uint64_t> work_limit;
   int threads = 0;

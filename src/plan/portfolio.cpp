@@ -21,6 +21,8 @@ constexpr int kInnerBudgets = 4;
 // Steps of the bisection for the least budget, and the part of all moves that each may take.
 constexpr int kLeanSteps = 6;
 constexpr std::uint64_t kLeanPart = 4;
+// The part of the time left that the lower bound may take.
+constexpr double kBoundPart = 0.2;
 // A search that only has to give back a few bytes starts cold.
 constexpr double kColdTemperature = 1e-5;
 
@@ -30,24 +32,26 @@ Portfolio::Portfolio(const TrainingGraph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       started_(std::chrono::steady_clock::now()),
-      floor_(memory_floor(graph)) {
+      floor_(memory_floor(graph)),
+      bounds_(graph) {
+  const std::vector<Solver> linked = linked_solvers();
+  if (options.solver || !linked.empty()) {
+    solver_ = make_solver(options.solver ? *options.solver : linked.front());
+  }
   const auto plain = simulate(graph, plain_schedule(graph));
   ROCKMATE_CHECK(plain.has_value(), plain.has_value() ? "" : plain.error().message);
   plain_peak_ = plain->peak;
-  lower_bound_ = fastest();
+  bound_ = bounds_.simplest();
 }
 
-// Every op runs at least once: the simplest bound there is.
-Seconds Portfolio::fastest() const {
-  Seconds sum;
-  for (const Op& op : graph_.ops()) {
-    const auto by_seconds = [](const Implementation& x, const Implementation& y) {
-      return x.seconds < y.seconds;
-    };
-    sum +=
-        std::min_element(op.implementations.begin(), op.implementations.end(), by_seconds)->seconds;
-  }
-  return sum;
+// What the moments say of a budget: a bound, a start, or that there is no plan.
+void Portfolio::find_bound(Bytes budget) {
+  MomentOptions options;
+  options.solver = solver_.get();
+  if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
+  options.stop = options_.stop;
+  bound_ = bounds_.at(budget, options);
+  if (!bound_.is_feasible && floor_.bytes <= budget) floor_.bytes = budget + Bytes(1);
 }
 
 const std::vector<Shelf>& Portfolio::shelves() {
@@ -75,7 +79,7 @@ void Portfolio::report(const char* stage, const std::optional<Plan>& best) const
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
   Progress progress{stage, Seconds(spent.count()), std::nullopt, 0};
   if (best) progress.overhead = best->overhead;
-  progress.lower_bound_overhead = overhead(graph_, lower_bound_);
+  progress.lower_bound_overhead = overhead(graph_, bound_.seconds);
   options_.progress(progress);
 }
 
@@ -106,9 +110,12 @@ std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
   return best;
 }
 
-// Where searches start: program order, the shelves' best within the budget, or their leanest.
+// Where searches start: what the bound keeps, program order, the shelves' best within the budget or
+// their leanest.
 std::vector<Runs> Portfolio::starts(Bytes budget) {
-  std::vector<Runs> runs = {program_order(graph_)};
+  std::vector<Runs> runs;
+  if (!bound_.start.empty()) runs.push_back(bound_.start);
+  runs.push_back(program_order(graph_));
   for (const Shelf& shelf : shelves()) {
     if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
     const auto& drafts = shelf.drafts();
@@ -129,7 +136,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
     search.seed = options_.seed;
     search.work_limit = attempt == 0 ? moves : moves / 4;
     search.time_limit = time_left();
-    search.lower_bound = lower_bound_;
+    search.lower_bound = bound_.seconds;
     search.stop = options_.stop;
     if (attempt > 0) search.start_temperature = kColdTemperature;
     SearchResult result = improve(graph_, inner, runs, search);
@@ -149,6 +156,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
 }
 
 std::optional<Plan> Portfolio::best_within(Bytes budget) {
+  bound_ = bounds_.simplest();
   if (budget < floor_.bytes) return std::nullopt;
   std::optional<Plan> best;
   if (options_.planner != Planner::kRotor && options_.planner != Planner::kSqrt) {
@@ -156,11 +164,13 @@ std::optional<Plan> Portfolio::best_within(Bytes budget) {
   }
   if (!best) {
     best = shelved_within(budget);
-    if (searches()) {
+    find_bound(budget);
+    report("lower bound", best);
+    if (searches() && budget >= floor_.bytes) {
       const std::vector<Runs> from = starts(budget);
       const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / from.size();
       for (const Runs& start : from) {
-        if (options_.stop.stop_requested()) break;
+        if (options_.stop.stop_requested() || (best && is_optimal(*best))) break;
         keep_better(best, searched_within(budget, start, moves), "search");
       }
     }
@@ -169,9 +179,14 @@ std::optional<Plan> Portfolio::best_within(Bytes budget) {
   return best;
 }
 
+bool Portfolio::is_optimal(const Plan& plan) const {
+  return plan.seconds.count() <= bound_.seconds.count() * (1 + 1e-9);
+}
+
 void Portfolio::state_bound(Plan& plan) const {
-  plan.lower_bound = std::min(lower_bound_, plan.seconds);
-  plan.proven_optimal = plan.seconds.count() <= lower_bound_.count() * (1 + 1e-9);
+  plan.lower_bound = std::min(bound_.seconds, plan.seconds);
+  plan.proven_optimal = is_optimal(plan);
+  if (solver_ && bound_.moment) plan.solver = to_string(solver_->name());
 }
 
 void Portfolio::keep_leaner(Lean lean) {

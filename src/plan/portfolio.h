@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "bounds/memory_floor.h"
+#include "bounds/moment_bound.h"
 #include "plan/shelf.h"
 #include "rockmate/plan.h"
 
@@ -34,20 +36,23 @@ class Portfolio {
   [[nodiscard]] std::optional<Plan> searched_within(Bytes budget, const Runs& start,
                                                     std::uint64_t moves);
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
+  void find_bound(Bytes budget);
   void look_for_leanest_on_shelves();
   void keep_leaner(Lean lean);
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;
-  [[nodiscard]] Seconds fastest() const;
+  [[nodiscard]] bool is_optimal(const Plan& plan) const;
   void state_bound(Plan& plan) const;
 
   const TrainingGraph& graph_;
   const PlanOptions& options_;
   std::chrono::steady_clock::time_point started_;
   Bytes plain_peak_;
-  Seconds lower_bound_;
   MemoryFloor floor_;
+  std::unique_ptr<MilpSolver> solver_;
+  MomentBounds bounds_;
+  MomentBound bound_;               // at the budget that was last planned for
   Effort effort_ = Effort::kQuick;  // of the dynamic program, for a search to start from
   std::optional<std::vector<Shelf>> shelves_;
   std::optional<Lean> leanest_;  // of all runs that anyone came upon

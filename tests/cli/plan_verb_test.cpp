@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/tiny_model.h"
+#include "rockmate/milp.h"
 #include "support/files.h"
 #include "support/run_command.h"
 
@@ -124,6 +125,31 @@ TEST_F(PlanVerb, WritesTheGraphForGraphviz) {
   const std::string text = testing::read_text(file("g.dot"));
   EXPECT_THAT(text, HasSubstr("digraph"));
   EXPECT_THAT(text, HasSubstr("B.backward"));
+}
+
+TEST_F(PlanVerb, WritesTheProgramBehindTheBoundAlsoWithoutAPlan) {
+  for (const char* budget : {"99%", "min", "1"}) {
+    static_cast<void>(plan(budget, {"--write-lp", file("bound.lp")}));
+    const std::string text = testing::read_text(file("bound.lp"));
+    EXPECT_THAT(text, HasSubstr("Minimize")) << budget;
+    EXPECT_THAT(text, HasSubstr("keep a")) << budget;
+    EXPECT_THAT(text, EndsWith("End\n")) << budget;
+  }
+}
+
+TEST_F(PlanVerb, BoundsTheTimeWithTheSolverThatIsAskedFor) {
+  for (const Solver solver : linked_solvers()) {
+    const std::string name(to_string(solver));
+    const Outcome outcome = plan("85%", {"--json", "--solver", name});
+    ASSERT_EQ(outcome.exit, 0) << outcome.err;
+    const auto object = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(object["solver"], name);
+    EXPECT_GT(object["lower_bound_seconds"], object["plain_seconds"]);
+    EXPECT_EQ(object["proven_optimal"], true);
+  }
+  const Outcome unknown = plan("75%", {"--solver", "abacus"});
+  EXPECT_EQ(unknown.exit, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("solver 'abacus' is unknown, expected"));
 }
 
 TEST_F(PlanVerb, ExplainsThePeak) {
