@@ -16,7 +16,7 @@ constexpr double kDrag = 0.2;  // of the moves of the order
 }  // namespace
 
 bool Moves::propose() {
-  const Mix& mix = state_.excess() > 0 ? kWhileOver : kWithin;
+  const Mix& mix = is_over() ? kWhileOver : kWithin;
   double drawn = random_.uniform();
   const auto is = [&](double share) { return (drawn -= share) < 0; };
   if (is(mix.forget)) return forget();
@@ -26,6 +26,10 @@ bool Moves::propose() {
   return random_.chance(kDrag) ? drag() : shift();
 }
 
+std::size_t Moves::random_over_slot() const {
+  return arena_ ? arena_->random_outside_slot() : state_.profile().random_over_slot(random_);
+}
+
 bool Moves::rechoose() {
   const RunId run = random_run();
   if (run == kEnd) return false;
@@ -33,7 +37,6 @@ bool Moves::rechoose() {
   if (offered < 2) return false;
   const std::size_t step = 1 + random_.below(offered - 1);
   state_.choose(run, static_cast<std::uint16_t>((state_.choice(run) + step) % offered));
-  state_.settle();
   return true;
 }
 

@@ -78,14 +78,12 @@ bool Moves::forget_across(std::size_t slot, ValueId value) {
 
 bool Moves::forget() {
   if (problem_.forgettable.empty()) return false;
-  const std::size_t slot = state_.excess() > 0 ? state_.profile().random_over_slot(random_)
-                                               : random_.below(state_.slot_count());
+  const std::size_t slot = is_over() ? random_over_slot() : random_.below(state_.slot_count());
   const std::size_t scale = std::size_t{1} << random_.below(kInsertionScales);
   allow_insertions(scale + random_.below(scale));
   for (int k = 0; k < kTries; ++k) {
     const ValueId v = problem_.forgettable[random_.below(problem_.forgettable.size())];
     if (!forget_across(slot, v)) continue;
-    state_.settle();
     return true;
   }
   return false;
@@ -95,13 +93,14 @@ bool Moves::drop() {
   const RunId run = random_rerun();
   if (run == kEnd || !can_remove(run)) return false;
   remove_with_inputs(run);
-  state_.settle();
   return true;
 }
 
 bool Moves::replace() {
   if (!drop()) return false;
-  if (state_.excess() > 0) forget();
+  state_.settle();
+  if (arena_) arena_->follow();
+  if (is_over()) forget();
   return true;
 }
 
