@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "rockmate/graph_builder.h"
+#include "rockmate/schedule.h"
 #include "support/engine_machine.h"
 #include "support/throws.h"
 
@@ -110,6 +111,22 @@ TEST(ReferenceEngine, RejectsIndicesThatDoNotExist) {
   };
   EXPECT_THAT(message_of([&] { static_cast<void>(result_of(type, elements, loss)); }),
               HasSubstr("target 2 is 2, expected 0 <= class < 2, or -100 to ignore it"));
+}
+
+// A model of float64 keeps its statistics in float32.
+TEST(ReferenceEngine, MixesTypesInRunningStatisticsOnly) {
+  GraphBuilder b("mixed");
+  const TensorId w = b.parameter("w", {4, 2}, {Fill::Kind::kUniform, 1}, DType::kFloat64);
+  const TensorId one = b.constant("one", {DType::kFloat64, {2}}, {1, 1});
+  const TensorId mean = b.statistics("mean", {2}, 8);
+  b.loss(b.reduce_sum(b.batch_norm(w, {one, one, mean, b.statistics("variance", {2}, 1)})));
+  const TrainingModel model = make_training_model(std::move(b).build());
+  const auto engine = make_reference_engine();
+  EngineMachine machine(model, *engine);
+  machine.run(plain_schedule(model.graph));
+  const ValueId updated = *model.graph.find_value("mean");
+  ASSERT_EQ(model.types[updated].dtype, DType::kFloat32);
+  for (const double running : machine[updated].data) EXPECT_NEAR(running, 0.9 * 8, 0.1);
 }
 
 // `add` makes an op of a parameter of this type; nothing of it is run.

@@ -83,8 +83,9 @@ TrainingModel in_float64(TrainingModel model) {
   const Attribute single = std::string(to_string(DType::kFloat32));
   for (Kernel& kernel : model.kernels) {
     const Attribute* dtype = kernel.attributes.find("dtype");
-    if (dtype == nullptr || *dtype != single) continue;
-    kernel.attributes.set("dtype", std::string(to_string(DType::kFloat64)));
+    if (dtype != nullptr && *dtype == single) {
+      kernel.attributes.set("dtype", std::string(to_string(DType::kFloat64)));
+    }
   }
   return model;
 }

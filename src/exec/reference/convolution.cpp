@@ -51,13 +51,25 @@ struct ConvOperands {
 
   template <class P>
   void load_a(const Block& block, const P& panels) const {
+    std::array<std::int64_t, ProductSizes<T>::kDepth> offsets;
     for (std::int64_t k = 0; k < block.depth; ++k) {
       const std::int64_t row = block.first_k + k;
       const Tap& tap = plan.lattice.taps[static_cast<std::size_t>(row % plan.taps())];
-      const T* line = weight + block.product * plan.weight_group +
-                      row / plan.taps() * plan.weight_in + tap.index +
-                      block.first * plan.weight_out;
-      for (std::int64_t i = 0; i < block.count; ++i) panels(k, i) = line[i * plan.weight_out];
+      offsets[static_cast<std::size_t>(k)] = row / plan.taps() * plan.weight_in + tap.index;
+    }
+    const T* origin = weight + block.product * plan.weight_group + block.first * plan.weight_out;
+    const auto copy = [&](std::int64_t k, std::int64_t i) {
+      panels(k, i) = origin[i * plan.weight_out + offsets[static_cast<std::size_t>(k)]];
+    };
+    // In the order in which the elements lie.
+    if (plan.weight_out > plan.weight_in) {
+      for (std::int64_t i = 0; i < block.count; ++i) {
+        for (std::int64_t k = 0; k < block.depth; ++k) copy(k, i);
+      }
+    } else {
+      for (std::int64_t k = 0; k < block.depth; ++k) {
+        for (std::int64_t i = 0; i < block.count; ++i) copy(k, i);
+      }
     }
   }
   template <class P>

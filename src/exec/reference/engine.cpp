@@ -59,8 +59,9 @@ Makers make_makers() {
   return makers;
 }
 
-// Kernels are written for one floating-point type at a time.
+// Kernels are written for one floating-point type at a time, but for two.
 void check_types(const KernelView& kernel) {
+  const bool may_mix = kernel.kind == OpKind::kCast || kernel.kind == OpKind::kRunningStatistics;
   DType found = DType::kBool;
   for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
     for (const TensorType& type : *types) {
@@ -70,7 +71,7 @@ void check_types(const KernelView& kernel) {
             fmt::format("{}: the reference engine computes in float32 and float64 (cast before)",
                         to_string(type)));
       }
-      if (is_floating(found) && found != type.dtype && kernel.kind != OpKind::kCast) {
+      if (is_floating(found) && found != type.dtype && !may_mix) {
         kernel.reject(fmt::format("mixes {} and {}, expected one floating-point type (cast)",
                                   to_string(found), to_string(type.dtype)));
       }

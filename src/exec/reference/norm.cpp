@@ -34,19 +34,20 @@ Body norm(const KernelView& kernel) {
   };
 }
 
-template <class T>
+// Batch and running statistics may be of different types.
+template <class T, class R>
 Body running_statistics(const KernelView& kernel) {
   const double momentum = kernel.attributes.real("momentum");
   const auto count = static_cast<double>(kernel.attributes.integer("count"));
   const double unbiased = count > 1 ? count / (count - 1) : 1;
   return [momentum, unbiased, channels = element_count(kernel.shape())](const Run& run) {
-    const auto follow = [&](T* running, const T* batch, double factor) {
+    const auto follow = [&](R* running, const T* batch, double factor) {
       for (std::int64_t c = 0; c < channels; ++c) {
-        running[c] = static_cast<T>((1 - momentum) * running[c] + momentum * factor * batch[c]);
+        running[c] = static_cast<R>((1 - momentum) * running[c] + momentum * factor * batch[c]);
       }
     };
-    follow(run.updated<T>(2), run.in<T>(0), 1);
-    follow(run.updated<T>(3), run.in<T>(1), unbiased);
+    follow(run.updated<R>(2), run.in<T>(0), 1);
+    follow(run.updated<R>(3), run.in<T>(1), unbiased);
   };
 }
 
@@ -54,8 +55,11 @@ Body make_norm(const KernelView& kernel) {
   return for_floating(kernel, kernel.dtype(), [&](auto t) { return norm<decltype(t)>(kernel); });
 }
 Body make_running_statistics(const KernelView& kernel) {
-  return for_floating(kernel, kernel.dtype(),
-                      [&](auto t) { return running_statistics<decltype(t)>(kernel); });
+  return for_floating(kernel, kernel.dtype(0), [&](auto t) {
+    return for_floating(kernel, kernel.dtype(2), [&](auto r) {
+      return running_statistics<decltype(t), decltype(r)>(kernel);
+    });
+  });
 }
 
 }  // namespace
