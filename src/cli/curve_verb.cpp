@@ -94,11 +94,13 @@ void add_curve(CLI::App& app, Task& task) {
       "curve", "overhead against budget, from the plain iteration to the smallest feasible");
   auto flags = std::make_shared<CurveFlags>();
   flags->model.add_to(*verb);
+  flags->model.add_engine_to(*verb);
   verb->add_option("--points", flags->points, "points at most; 0: as many as there are")
       ->type_name("N")
       ->check(whole_number())
       ->capture_default_str();
   flags->planning.add_to(*verb);
+  flags->planning.add_no_layout_to(*verb);
   verb->add_option("--svg", flags->svg, "draw the curve")->type_name("FILE.svg");
   auto* csv = verb->add_flag("--csv", flags->csv, "comma-separated values instead of text");
   verb->add_flag("--json", flags->json, "one JSON object instead of text")->excludes(csv);

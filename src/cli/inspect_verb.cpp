@@ -34,6 +34,7 @@ void add_inspect(CLI::App& app, Task& task) {
   CLI::App* verb = app.add_subcommand("inspect", "show ops, blocks and where the bytes are");
   auto flags = std::make_shared<InspectFlags>();
   flags->model.add_to(*verb);
+  flags->model.add_engine_to(*verb);
   verb->add_option("--graph-out", flags->graph_out, "write the training graph, rockmate.graph/1")
       ->type_name("GRAPH.json");
   verb->add_flag("--json", flags->json, "one JSON object instead of text");

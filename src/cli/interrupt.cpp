@@ -27,7 +27,7 @@ void mask(int how, std::initializer_list<int> signals) {
 
 // A thread waits for the signal, because a handler may not touch a stop_source. All other threads
 // inherit the mask and never see it.
-StopOnInterrupt::StopOnInterrupt() {
+StopOnInterrupt::StopOnInterrupt(std::string promise) : promise_(std::move(promise)) {
   mask(SIG_BLOCK, {SIGINT, kWatchNoMore});
   watcher_ = std::thread([this] { watch(); });
   mask(SIG_UNBLOCK, {kWatchNoMore});
@@ -45,7 +45,7 @@ void StopOnInterrupt::watch() {
   sigwait(&awaited, &signal);
   if (signal != SIGINT) return;
   stop_.request_stop();
-  warn("stopping with the best plan so far; once more to end at once");
+  warn(promise_ + "; once more to end at once");
   mask(SIG_UNBLOCK, {SIGINT});  // the second one finds the default action
   const sigset_t last = set_of({kWatchNoMore});
   sigwait(&last, &signal);

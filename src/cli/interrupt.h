@@ -1,15 +1,18 @@
-// Ctrl-C while a plan is searched: the first asks for the best plan so far, the second ends the
-// program at once. Outside the life of a StopOnInterrupt, Ctrl-C does what it always does.
+// Ctrl-C while a plan is searched or run: the first asks the work to stop with what it has, the
+// second ends the program at once. Outside the life of a StopOnInterrupt, Ctrl-C does what it
+// always does.
 #pragma once
 
 #include <stop_token>
+#include <string>
 #include <thread>
 
 namespace rockmate::cli {
 
 class StopOnInterrupt {
  public:
-  StopOnInterrupt();
+  /// `promise`: what the first Ctrl-C brings about, for the user.
+  explicit StopOnInterrupt(std::string promise);
   ~StopOnInterrupt();
   StopOnInterrupt(const StopOnInterrupt&) = delete;
   StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
@@ -20,6 +23,7 @@ class StopOnInterrupt {
  private:
   void watch();
 
+  const std::string promise_;
   std::stop_source stop_;
   std::thread watcher_;
 };

@@ -79,6 +79,7 @@ ExitCode run(int argc, char** argv) {
   add_curve(app, task);
   add_verify(app, task);
   add_inspect(app, task);
+  add_train(app, task);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -67,4 +67,15 @@ Model load_model(const ModelFlags& flags) {
   return {load_graph(flags.model), std::nullopt};
 }
 
+TrainingModel load_training_model(const ModelFlags& flags, const TrainingOptions& options) {
+  if (!flags.is_onnx()) {
+    throw InvalidInput(flags.model +
+                       ": is no ONNX model; a training graph says what its ops cost, not what they "
+                       "compute, so that only an .onnx model can be trained");
+  }
+  OnnxOptions import = flags.onnx_options();
+  import.weights = true;
+  return make_training_model(import_onnx(flags.model, import), options);
+}
+
 }  // namespace rockmate::cli

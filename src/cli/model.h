@@ -7,7 +7,7 @@
 
 #include "cli/model_flags.h"
 #include "rockmate/largest_batch.h"
-#include "rockmate/training_graph.h"
+#include "rockmate/training_model.h"
 
 namespace rockmate::cli {
 
@@ -34,5 +34,9 @@ struct Model {
 /// Reads, or derives, the training iteration that the flags name; what was ignored on the way goes
 /// to standard error. Flags are judged before the model is read. Throws InvalidInput.
 [[nodiscard]] Model load_model(const ModelFlags& flags);
+
+/// The same with kernels and first values, from an ONNX model alone.
+[[nodiscard]] TrainingModel load_training_model(const ModelFlags& flags,
+                                                const TrainingOptions& options);
 
 }  // namespace rockmate::cli

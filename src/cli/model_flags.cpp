@@ -5,13 +5,13 @@
 #include "cli/console.h"
 #include "cli/whole_number.h"
 #include "rockmate/error.h"
+#include "rockmate/executor.h"
 
 namespace rockmate::cli {
 namespace {
 
 constexpr const char* kGroup = "Options for ONNX models";
 constexpr const char* kAnalytic = "analytic";
-constexpr const char* kDefaultDevice = "a100";
 
 std::string check_batch(const std::string& text) {
   return text == kLargestBatch ? std::string()
@@ -52,8 +52,15 @@ void ModelFlags::add_to(CLI::App& verb) {
   verb.add_option("--device", device,
                   fmt::format("whose speed costs are estimated from: v100, a100, h100, cpu, ve10b, "
                               "ve20b or ve30b ({})",
-                              kDefaultDevice))
+                              default_device))
       ->type_name("PRESET")
+      ->group(kGroup);
+}
+
+void ModelFlags::add_engine_to(CLI::App& verb) {
+  verb.add_option("--engine", engine,
+                  "count the workspace that this engine of `rockmate train` needs: reference")
+      ->type_name("NAME")
       ->group(kGroup);
 }
 
@@ -79,6 +86,7 @@ TrainingOptions ModelFlags::training_options() const {
   TrainingOptions options;
   if (optimizer) options.optimizer = parse_optimizer(*optimizer);
   options.costs = cost_model();
+  if (engine) options.workspace = engine_workspace(*engine);
   return options;
 }
 
@@ -88,7 +96,7 @@ CostModel ModelFlags::cost_model() const {
   const bool is_measured = costs && *costs != kAnalytic;
   CostModel model_of_costs = is_measured && !device
                                  ? CostModel::measured()
-                                 : CostModel::analytic(device.value_or(kDefaultDevice));
+                                 : CostModel::analytic(device.value_or(default_device));
   if (is_measured) {
     std::vector<std::string> warnings;
     model_of_costs.read(*costs, &warnings);
@@ -99,9 +107,10 @@ CostModel ModelFlags::cost_model() const {
 
 void ModelFlags::refuse_onnx_options() const {
   const std::pair<const char*, bool> options[] = {
-      {"--batch", batch.has_value()}, {"--optimizer", optimizer.has_value()},
-      {"--loss", loss.has_value()},   {"--data-inputs", !data_inputs.empty()},
-      {"--costs", costs.has_value()}, {"--device", device.has_value()}};
+      {"--batch", batch.has_value()},  {"--optimizer", optimizer.has_value()},
+      {"--loss", loss.has_value()},    {"--data-inputs", !data_inputs.empty()},
+      {"--costs", costs.has_value()},  {"--device", device.has_value()},
+      {"--engine", engine.has_value()}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;
     throw InvalidInput(fmt::format(

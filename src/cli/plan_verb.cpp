@@ -121,6 +121,7 @@ void add_plan(CLI::App& app, Task& task) {
   CLI::App* verb = app.add_subcommand("plan", "find a plan that fits a memory budget");
   auto flags = std::make_shared<PlanFlags>();
   flags->model.add_to(*verb);
+  flags->model.add_engine_to(*verb);
   verb->add_option("--budget", flags->budget,
                    "all bytes of the device: 2GiB, 1500MB, 123456, min, or 60% (static bytes + "
                    "60 % of the plain iteration's others)")
@@ -130,6 +131,7 @@ void add_plan(CLI::App& app, Task& task) {
                    "with --batch max: plans that cost more time than this do not count")
       ->type_name("SHARE%");
   flags->planning.add_to(*verb);
+  flags->planning.add_no_layout_to(*verb);
   verb->add_option("-o", flags->plan_out, "write the plan, rockmate.plan/1")
       ->type_name("PLAN.json");
   verb->add_option("--graph-out", flags->graph_out, "write the training graph, rockmate.graph/1")

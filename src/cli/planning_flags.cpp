@@ -28,6 +28,9 @@ void PlanningFlags::add_to(CLI::App& verb) {
   verb.add_option("--seed", seed, "of the search's random numbers")
       ->type_name("N")
       ->check(whole_number());
+}
+
+void PlanningFlags::add_no_layout_to(CLI::App& verb) {
   verb.add_flag("--no-layout", no_layout, "count live bytes only, assign no addresses");
 }
 
@@ -45,7 +48,7 @@ void run_search(const PlanningFlags& flags, const std::function<void(const PlanO
     }
     options.time_limit = Seconds(*flags.time_limit);
   }
-  StopOnInterrupt interrupt;
+  StopOnInterrupt interrupt("stopping with the best plan so far");
   ProgressLine line;
   options.stop = interrupt.token();
   options.progress = [&line](const Progress& progress) { line.show(progress); };

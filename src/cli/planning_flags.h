@@ -1,4 +1,4 @@
-// The options that `plan` and `curve` share, and the search that both run under Ctrl-C.
+// The options of all verbs that plan, and the search that they run under Ctrl-C.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -20,6 +20,8 @@ struct PlanningFlags {
   bool no_layout = false;
 
   void add_to(CLI::App& verb);
+  /// For verbs whose plans are not run.
+  void add_no_layout_to(CLI::App& verb);
 };
 
 /// Calls `search` with the options that the flags stand for: it shows progress on a terminal and

@@ -20,15 +20,18 @@ ProgressLine::~ProgressLine() {
 }
 
 void ProgressLine::show(const Progress& progress) {
+  const std::string best = progress.overhead ? percent(*progress.overhead) : "none yet";
+  show(fmt::format("{:.1f} s  {}  overhead {}  (at least {})", progress.elapsed.count(),
+                   progress.stage, best, percent(progress.lower_bound_overhead)));
+}
+
+void ProgressLine::show(const std::string& text) {
   if (!on_terminal_) return;
   const std::scoped_lock lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + std::chrono::milliseconds(100);
-  const std::string best = progress.overhead ? percent(*progress.overhead) : "none yet";
-  print_error(fmt::format("{}{:.1f} s  {}  overhead {}  (at least {})", kWipe,
-                          progress.elapsed.count(), progress.stage, best,
-                          percent(progress.lower_bound_overhead)));
+  print_error(fmt::format("{}{}", kWipe, text));
 }
 
 }  // namespace rockmate::cli

@@ -1,8 +1,9 @@
-// One line on a terminal that says how far planning has come; nothing anywhere else.
+// One line on a terminal that says how far planning or training has come; nothing anywhere else.
 #pragma once
 
 #include <chrono>
 #include <mutex>
+#include <string>
 
 #include "rockmate/plan.h"
 
@@ -17,6 +18,7 @@ class ProgressLine {
 
   /// May be called from any thread; shows at most ten a second.
   void show(const Progress& progress);
+  void show(const std::string& text);
 
  private:
   const bool on_terminal_;

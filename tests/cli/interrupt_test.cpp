@@ -12,6 +12,8 @@
 namespace rockmate::cli {
 namespace {
 
+constexpr const char* kPromise = "stopping at once";
+
 // Signals reach another thread: soon, but not at once.
 bool becomes_true(const std::stop_token& token) {
   for (int i = 0; i < 10'000 && !token.stop_requested(); ++i) {
@@ -21,7 +23,7 @@ bool becomes_true(const std::stop_token& token) {
 }
 
 TEST(Interrupt, TheFirstAsksTheSearchToStop) {
-  StopOnInterrupt interrupt;
+  StopOnInterrupt interrupt(kPromise);
   EXPECT_FALSE(interrupt.token().stop_requested());
   kill(getpid(), SIGINT);
   EXPECT_TRUE(becomes_true(interrupt.token()));
@@ -40,7 +42,7 @@ TEST(InterruptDeathTest, TheSecondEndsTheProgram) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
-        StopOnInterrupt interrupt;
+        StopOnInterrupt interrupt(kPromise);
         kill(getpid(), SIGINT);
         if (becomes_true(interrupt.token())) {
           for (;;) {  // the thread may still be on its way to the second wait
@@ -49,15 +51,15 @@ TEST(InterruptDeathTest, TheSecondEndsTheProgram) {
           }
         }
       },
-      ::testing::KilledBySignal(SIGINT), "best plan so far");
+      ::testing::KilledBySignal(SIGINT), "stopping at once; once more");
 }
 
 TEST(InterruptDeathTest, AfterwardsItIsAnOrdinarySignal) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
-        { const StopOnInterrupt interrupt; }
-        { const StopOnInterrupt another; }
+        { const StopOnInterrupt interrupt(kPromise); }
+        { const StopOnInterrupt another(kPromise); }
         kill(getpid(), SIGINT);
         pause();
       },

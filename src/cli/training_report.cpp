@@ -1,0 +1,76 @@
+#include "cli/training_report.h"
+
+#include <fmt/format.h>
+
+#include "cli/table.h"
+
+namespace rockmate::cli {
+namespace {
+
+Seconds median_step(const TrainingOutcome& outcome) {
+  std::vector<Seconds> times;
+  for (const StepReport& step : outcome.steps) times.push_back(step.seconds);
+  return median(std::move(times));
+}
+
+// Of the medians; nothing where there is nothing to compare with.
+std::optional<double> measured_overhead(const TrainingOutcome& outcome) {
+  if (!outcome.comparison) return std::nullopt;
+  const Seconds plain = median(outcome.comparison->seconds);
+  if (plain == Seconds()) return std::nullopt;
+  return median_step(outcome).count() / plain.count() - 1;
+}
+
+const char* same(bool equal) { return equal ? "the same" : "DIFFERENT"; }
+
+void add_comparison(const Comparison& comparison, Table& table) {
+  table.row({"plain iteration", to_string(comparison.bytes),
+             fmt::format("{} a step (median)", to_string(median(comparison.seconds)))});
+  table.row({"bits", "",
+             fmt::format("losses {}, gradients {}, statistics {}", same(comparison.loss_equal),
+                         same(comparison.gradients_equal), same(comparison.statistics_equal))});
+}
+
+}  // namespace
+
+std::string report(const TrainingJob& job, const TrainingOutcome& outcome) {
+  Table table("lrl");
+  if (!outcome.steps.empty()) {
+    table.row({"loss", fmt::format("{:.6g}", outcome.steps.back().loss),
+               fmt::format("{:.6g} in the first step", outcome.steps.front().loss)});
+  }
+  table.row({"step", to_string(median_step(outcome)), "median"});
+  table.row({"memory", to_string(outcome.planned),
+             fmt::format("{} bytes planned, {} measured", outcome.planned.count(),
+                         outcome.measured.count())});
+  const auto overhead = measured_overhead(outcome);
+  table.row({"overhead", percent(job.plan.overhead),
+             overhead ? fmt::format("planned; {} measured", percent(*overhead)) : "planned"});
+  if (outcome.comparison) add_comparison(*outcome.comparison, table);
+  return fmt::format("{}: {} within {}\n\n{}", job.plan.graph,
+                     counted(outcome.steps.size(), "step"), to_string(job.plan.budget),
+                     table.text());
+}
+
+nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& outcome) {
+  nlohmann::ordered_json object;
+  object["steps"] = nlohmann::ordered_json::array();
+  for (const StepReport& step : outcome.steps) {
+    object["steps"].push_back({{"loss", step.loss}, {"seconds", step.seconds.count()}});
+  }
+  object["planned_bytes"] = outcome.planned.count();
+  object["measured_bytes"] = outcome.measured.count();
+  object["overhead_planned"] = job.plan.overhead;
+  object["overhead_measured"] = nullptr;
+  if (const auto overhead = measured_overhead(outcome)) object["overhead_measured"] = *overhead;
+  if (outcome.comparison) {
+    object["loss_equal"] = outcome.comparison->loss_equal;
+    object["gradients_equal"] = outcome.comparison->gradients_equal;
+    object["statistics_equal"] = outcome.comparison->statistics_equal;
+    object["plain_bytes"] = outcome.comparison->bytes.count();
+    object["plain_seconds"] = median(outcome.comparison->seconds).count();
+  }
+  return object;
+}
+
+}  // namespace rockmate::cli
