@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <thread>
 #include <type_traits>
 
 #include "base/check.h"
 #include "exec/random.h"
-#include "exec/team.h"
+#include "exec/reference/parallel.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
@@ -21,19 +23,28 @@ RandomStream stream_of(const SourceMemory& memory, std::uint64_t seed, std::uint
           static_cast<std::uint32_t>(step)};
 }
 
+int cores(int threads) {
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 template <class T, class Element>
 void write_as(std::span<std::byte> bytes, int threads, const Element& element) {
-  for_each_part(bytes.size() / sizeof(T), threads, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t e = begin; e < end; ++e) {
-      T converted{};
-      if constexpr (std::is_same_v<T, bool>) {
-        converted = element(e) != 0;
-      } else {
-        converted = static_cast<T>(element(e));
-      }
-      std::memcpy(bytes.data() + e * sizeof(T), &converted, sizeof(T));
+  const auto write_one = [&](std::size_t e) {
+    T converted{};
+    if constexpr (std::is_same_v<T, bool>) {
+      converted = element(e) != 0;
+    } else {
+      converted = static_cast<T>(element(e));
     }
-  });
+    std::memcpy(bytes.data() + e * sizeof(T), &converted, sizeof(T));
+  };
+  const auto count = static_cast<std::int64_t>(bytes.size() / sizeof(T));
+  reference::parallel_for(cores(threads), count, reference::kGrain,
+                          [&](std::int64_t begin, std::int64_t end) {
+                            for (std::int64_t e = begin; e < end; ++e) {
+                              write_one(static_cast<std::size_t>(e));
+                            }
+                          });
 }
 
 // `element(e)` is a double.

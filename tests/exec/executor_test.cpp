@@ -175,7 +175,7 @@ TEST(Executor, UnknownEnginesAreRefused) {
 }
 
 // Losses, gradients and updated sources against the oracle in double precision, on the same
-// schedule; the engine rounds to single precision after each op.
+// schedule.
 TEST(Executor, AgreesWithTheInterpreter) {
   for (const testing::NamedModel& named : testing::small_models()) {
     const TrainingModel model = testing::trainable(named.graph, OptimizerKind::kNone);

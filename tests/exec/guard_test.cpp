@@ -76,6 +76,17 @@ TEST(Guard, ChangesNoBit) {
   EXPECT_EQ(run(false), run(true));
 }
 
+TEST(Guard, LetsTheReferenceEnginePass) {
+  for (const testing::NamedModel& named : testing::small_models()) {
+    const TrainingModel trained = testing::trainable(named.graph, OptimizerKind::kAdamW);
+    const Schedule schedule =
+        testing::in_place_schedule(trained.graph, testing::recomputed_schedule(trained.graph, 2));
+    Executor executor(trained, testing::plan_of(trained.graph, schedule),
+                      {.threads = 2, .guard = true});
+    EXPECT_NO_THROW(static_cast<void>(executor.step())) << named.name;
+  }
+}
+
 TEST(Guard, FindsAnInputThatIsWritten) {
   EXPECT_THAT(
       error_of(bad("conv_2", [](auto&, const Invocation& call) { flip(call.inputs[0].data); })),
