@@ -27,8 +27,8 @@ class SameBits : public ::testing::TestWithParam<std::size_t> {
   }
   // Tight layouts take time to find; any will do.
   [[nodiscard]] std::optional<Plan> plan_within(const char* budget) const {
-    const auto found =
-        plan(model_.graph, Budget::parse(budget), {.layout = false, .work_limit = 300});
+    const auto found = plan(model_.graph, Budget::parse(budget),
+                            {.layout = false, .threads = 1, .work_limit = 300});
     if (!found) return std::nullopt;
     return testing::plan_of(model_.graph, found->schedule);
   }
