@@ -119,7 +119,7 @@ ExitCode run_train(const TrainFlags& flags) {
       .stop = interrupt.token()};
   const TrainingOutcome outcome = train(job);
   flags.json ? print_json(to_json(job, outcome)) : print(report(job, outcome));
-  return outcome.comparison && !outcome.comparison->equal() ? kOurMistake : kDone;
+  return outcome.comparison && !outcome.comparison->same.all() ? kOurMistake : kDone;
 }
 
 void add_run_options(CLI::App& verb, TrainFlags& flags) {

@@ -6,9 +6,9 @@
 #include <limits>
 
 #include "base/check.h"
-#include "cli/gradients.h"
 #include "cli/progress_line.h"
 #include "cli/raw_data.h"
+#include "cli/trainer.h"
 #include "rockmate/plan.h"
 
 namespace rockmate::cli {
@@ -22,46 +22,6 @@ Plan plain_plan(const TrainingModel& model) {
   return *std::move(found);
 }
 
-// An executor, its data, and its gradients where someone asks for them.
-class Trainer {
- public:
-  Trainer(const TrainingJob& job, const Plan& plan, bool records)
-      : data_(job.model, job.data), executor_(job.model, plan, job.options) {
-    if (!records) return;
-    gradients_ = std::make_unique<GradientRecorder>(job.model);
-    executor_.observe([this](const Observation& seen) { gradients_->record(seen); });
-  }
-
-  StepReport step(std::uint64_t number) {
-    data_.feed(executor_, number);
-    return executor_.step();
-  }
-
-  [[nodiscard]] const Executor& executor() const { return executor_; }
-  [[nodiscard]] const GradientRecorder& gradients() const { return *gradients_; }
-
- private:
-  RawData data_;
-  Executor executor_;
-  std::unique_ptr<GradientRecorder> gradients_;
-};
-
-void compare(const TrainingModel& model, const Trainer& plain, const Trainer& planned,
-             Comparison& comparison) {
-  const auto same = [&](ValueId v) {
-    const std::string& name = model.graph[v].name;
-    return std::ranges::equal(plain.executor().bytes(name), planned.executor().bytes(name));
-  };
-  for (const WeightedLoss& loss : model.losses) comparison.loss_equal &= same(loss.value);
-  comparison.gradients_equal &=
-      std::ranges::equal(plain.gradients().bytes(), planned.gradients().bytes());
-  for (const Source& source : model.sources) {
-    const bool is_statistics = model.graph[source.value].kind == ValueKind::kStatistics;
-    (is_statistics ? comparison.statistics_equal : comparison.gradients_equal) &=
-        same(source.value);
-  }
-}
-
 std::string progress(const TrainingJob& job, const StepReport& report) {
   return fmt::format("step {} of {}  loss {:.6g}  {}", report.step + 1, job.steps, report.loss,
                      to_string(report.seconds));
@@ -70,21 +30,25 @@ std::string progress(const TrainingJob& job, const StepReport& report) {
 }  // namespace
 
 TrainingOutcome train(const TrainingJob& job) {
-  Trainer planned(job, job.plan, job.compare || !job.gradients.empty());
+  RawData data(job.model, job.data);
+  Trainer planned(job.model, job.plan, job.options, job.compare || !job.gradients.empty());
   std::unique_ptr<Trainer> plain;
   TrainingOutcome outcome;
   outcome.planned = planned.executor().planned();
   if (job.compare) {
-    plain = std::make_unique<Trainer>(job, plain_plan(job.model), true);
+    plain = std::make_unique<Trainer>(job.model, plain_plan(job.model), job.options, true);
     outcome.comparison.emplace().bytes = plain->executor().planned();
   }
+  const auto run = [&](Trainer& trainer) {
+    data.feed(trainer.executor(), outcome.steps.size());
+    return trainer.executor().step();
+  };
   ProgressLine line;
   while (outcome.steps.size() < job.steps && !job.stop.stop_requested()) {
-    const std::uint64_t step = outcome.steps.size();
-    if (plain) outcome.comparison->seconds.push_back(plain->step(step).seconds);
-    outcome.steps.push_back(planned.step(step));
+    if (plain) outcome.comparison->seconds.push_back(run(*plain).seconds);
+    outcome.steps.push_back(run(planned));
     outcome.measured = outcome.steps.back().measured;
-    if (plain) compare(job.model, *plain, planned, *outcome.comparison);
+    if (plain) compare(job.model, *plain, planned, outcome.comparison->same);
     line.show(progress(job, outcome.steps.back()));
   }
   if (!job.gradients.empty() && !outcome.steps.empty()) planned.gradients().write(job.gradients);

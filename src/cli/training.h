@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/trainer.h"
 #include "rockmate/executor.h"
 
 namespace rockmate::cli {
@@ -24,14 +25,11 @@ struct TrainingJob {
   std::stop_token stop = {};  ///< when asked to stop: after the step
 };
 
-/// The plain iteration, and whether all bits were equal after every step.
+/// The plain iteration beside the plan.
 struct Comparison {
   Bytes bytes;                   ///< of its memory
   std::vector<Seconds> seconds;  ///< of its steps
-  bool loss_equal = true;
-  bool gradients_equal = true;  ///< and the parameters and states that they update
-  bool statistics_equal = true;
-  [[nodiscard]] bool equal() const { return loss_equal && gradients_equal && statistics_equal; }
+  SameBits same;                 ///< after every step
 };
 
 struct TrainingOutcome {

@@ -27,8 +27,8 @@ void add_comparison(const Comparison& comparison, Table& table) {
   table.row({"plain iteration", to_string(comparison.bytes),
              fmt::format("{} a step (median)", to_string(median(comparison.seconds)))});
   table.row({"bits", "",
-             fmt::format("losses {}, gradients {}, statistics {}", same(comparison.loss_equal),
-                         same(comparison.gradients_equal), same(comparison.statistics_equal))});
+             fmt::format("losses {}, gradients {}, statistics {}", same(comparison.same.loss),
+                         same(comparison.same.gradients), same(comparison.same.statistics))});
 }
 
 }  // namespace
@@ -64,9 +64,9 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
   object["overhead_measured"] = nullptr;
   if (const auto overhead = measured_overhead(outcome)) object["overhead_measured"] = *overhead;
   if (outcome.comparison) {
-    object["loss_equal"] = outcome.comparison->loss_equal;
-    object["gradients_equal"] = outcome.comparison->gradients_equal;
-    object["statistics_equal"] = outcome.comparison->statistics_equal;
+    object["loss_equal"] = outcome.comparison->same.loss;
+    object["gradients_equal"] = outcome.comparison->same.gradients;
+    object["statistics_equal"] = outcome.comparison->same.statistics;
     object["plain_bytes"] = outcome.comparison->bytes.count();
     object["plain_seconds"] = median(outcome.comparison->seconds).count();
   }

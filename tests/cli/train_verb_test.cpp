@@ -140,12 +140,12 @@ TEST_F(TrainVerb, ReadsRawDataBatchByBatch) {
   std::vector<float> x(2 * kBatch * kIn);
   for (std::size_t e = 0; e < x.size(); ++e) x[e] = e < x.size() / 2 ? 0.0F : 1.0F;
   write_raw("x.raw", x);
-  write_raw("target.logits.raw", std::vector<std::int64_t>(kBatch, 3));
+  write_raw("target.MatMul_logits.raw", std::vector<std::int64_t>(kBatch, 3));
   const Outcome both = train({"--budget", "100%", "--data", folder_.path().string()});
   EXPECT_EQ(both.exit, 0);
   EXPECT_THAT(both.err, IsEmpty());
   const Outcome one = train({"--budget", "100%", "--data", file("x.raw")});
-  EXPECT_THAT(one.err, HasSubstr("no data for input 'target.logits'"));
+  EXPECT_THAT(one.err, HasSubstr("no data for input 'target.MatMul_logits'"));
   const json found =
       figures({"--budget", "100%", "--steps", "3", "--lr", "0", "--data", file("x.raw")});
   EXPECT_NEAR(found["steps"][0]["loss"], std::log(static_cast<double>(kClasses)), 1e-6)
@@ -162,9 +162,9 @@ TEST_F(TrainVerb, WrongDataAreRefused) {
   };
   EXPECT_THAT(error(file("nowhere")), AllOf(HasSubstr("does not exist"), HasSubstr("x.raw")));
   EXPECT_THAT(error(folder_.path().string()), HasSubstr("holds data of no input"));
-  write_raw("target.logits.raw", std::vector<std::int64_t>(kBatch, kClasses));
-  EXPECT_THAT(error(file("target.logits.raw")),
-              HasSubstr("batch 0: 'target.logits': element 0 is 5, expected 0 to 4"));
+  write_raw("target.MatMul_logits.raw", std::vector<std::int64_t>(kBatch, kClasses));
+  EXPECT_THAT(error(file("target.MatMul_logits.raw")),
+              HasSubstr("batch 0: 'target.MatMul_logits': element 0 is 5, expected 0 to 4"));
   write_raw("x.raw", std::vector<float>(kBatch * kIn + 1));
   EXPECT_THAT(error(file("x.raw")), HasSubstr("expected a whole number of batches of 2048"));
 }
