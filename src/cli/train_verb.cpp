@@ -160,7 +160,7 @@ void add_train(CLI::App& app, Task& task) {
   verb->get_option("--seed")->description("of first values, data, dropout, and the search");
   verb->get_option("--threads")->description("0: all cores; never changes a bit");
   verb->add_flag("--json", flags->json, "one JSON object instead of text");
-  verb->footer("Example: rockmate train models/mobilenet_v2.onnx --budget 60% --steps 2 --compare");
+  verb->footer("Example: rockmate train models/mobilenet_v2.onnx --batch 1 --budget 70% --compare");
   verb->callback([flags, &task] { task = [flags] { return run_train(*flags); }; });
 }
 
