@@ -126,16 +126,22 @@ std::vector<Runs> Portfolio::starts(Bytes budget) {
   return runs;
 }
 
-std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
-                                               std::uint64_t moves) {
+std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start, std::uint64_t moves,
+                                               double part_of_time) {
   if (moves == 0) return std::nullopt;
+  std::optional<Seconds> limit = time_left();
+  if (limit) limit = Seconds(limit->count() * part_of_time);
+  const auto begun = std::chrono::steady_clock::now();
   Bytes inner = budget;
   Runs runs = start;
   for (int attempt = 0; attempt < kInnerBudgets; ++attempt) {
     SearchOptions search;
     search.seed = options_.seed;
     search.work_limit = attempt == 0 ? moves : moves / 4;
-    search.time_limit = time_left();
+    if (limit) {
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun;
+      search.time_limit = Seconds(std::max(0.0, limit->count() - spent.count()));
+    }
     search.lower_bound = bound_.seconds;
     search.stop = options_.stop;
     if (attempt > 0) search.start_temperature = kColdTemperature;
@@ -169,9 +175,10 @@ std::optional<Plan> Portfolio::best_within(Bytes budget) {
     if (searches() && budget >= floor_.bytes) {
       const std::vector<Runs> from = starts(budget);
       const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / from.size();
+      double left = static_cast<double>(from.size());
       for (const Runs& start : from) {
         if (options_.stop.stop_requested() || (best && is_optimal(*best))) break;
-        keep_better(best, searched_within(budget, start, moves), "search");
+        keep_better(best, searched_within(budget, start, moves, 1 / left--), "search");
       }
     }
   }

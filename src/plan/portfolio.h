@@ -34,7 +34,7 @@ class Portfolio {
   [[nodiscard]] std::optional<Plan> plain_within(Bytes budget) const;
   [[nodiscard]] std::optional<Plan> shelved_within(Bytes budget);
   [[nodiscard]] std::optional<Plan> searched_within(Bytes budget, const Runs& start,
-                                                    std::uint64_t moves);
+                                                    std::uint64_t moves, double part_of_time = 1);
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
   void find_bound(Bytes budget);
   void look_for_leanest_on_shelves();
