@@ -4,7 +4,6 @@
 #include <boost/graph/boykov_kolmogorov_max_flow.hpp>
 #include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <boost/property_map/property_map.hpp>
-#include <numeric>
 
 namespace rockmate {
 namespace {
@@ -14,12 +13,13 @@ using Edge = boost::graph_traits<Graph>::edge_descriptor;
 
 }  // namespace
 
-// Every arc is an edge there and one back, sorted by where they begin.
+// An edge for every pair of nodes between which an arc runs, and one back: Boost's algorithm knows
+// no parallel edges. Sorted by where they begin.
 struct MinimumCut::Network {
   Network(std::size_t nodes, const std::vector<Arc>& arcs);
 
   Graph graph;
-  std::vector<std::size_t> edge_of;  // by arc: the edge there
+  std::vector<std::size_t> edge_of;  // by arc
   std::vector<Edge> reverse;         // by edge
   std::vector<std::int64_t> capacity, residual;
   std::vector<Edge> predecessor;  // by node
@@ -28,30 +28,25 @@ struct MinimumCut::Network {
 };
 
 MinimumCut::Network::Network(std::size_t nodes, const std::vector<Arc>& arcs)
-    : edge_of(arcs.size()),
-      capacity(2 * arcs.size()),
-      residual(2 * arcs.size()),
-      predecessor(nodes),
-      color(nodes),
-      distance(nodes) {
-  // Edge 2 i is arc i, edge 2 i + 1 is the way back.
-  const auto from = [&](std::size_t e) { return e % 2 == 0 ? arcs[e / 2].from : arcs[e / 2].to; };
-  const auto to = [&](std::size_t e) { return e % 2 == 0 ? arcs[e / 2].to : arcs[e / 2].from; };
-  std::vector<std::size_t> order(2 * arcs.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return from(a) < from(b); });
+    : predecessor(nodes), color(nodes), distance(nodes) {
   std::vector<std::pair<std::size_t, std::size_t>> ends;
-  std::vector<std::size_t> place(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    ends.emplace_back(from(order[i]), to(order[i]));
-    place[order[i]] = i;
+  for (const Arc& arc : arcs) {
+    ends.emplace_back(arc.from, arc.to);
+    ends.emplace_back(arc.to, arc.from);
   }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  const auto place = [&](std::size_t from, std::size_t to) {
+    const auto it = std::lower_bound(ends.begin(), ends.end(), std::pair(from, to));
+    return static_cast<std::size_t>(it - ends.begin());
+  };
   graph = Graph(boost::edges_are_sorted, ends.begin(), ends.end(), nodes);
   std::vector<Edge> edges;
   for (auto [it, end] = boost::edges(graph); it != end; ++it) edges.push_back(*it);
-  for (std::size_t i = 0; i < order.size(); ++i) reverse.push_back(edges[place[order[i] ^ 1]]);
-  for (std::size_t a = 0; a < arcs.size(); ++a) edge_of[a] = place[2 * a];
+  for (const auto& [from, to] : ends) reverse.push_back(edges[place(to, from)]);
+  for (const Arc& arc : arcs) edge_of.push_back(place(arc.from, arc.to));
+  capacity.resize(ends.size());
+  residual.resize(ends.size());
 }
 
 MinimumCut::MinimumCut(std::size_t nodes, std::vector<Arc> arcs)
@@ -63,7 +58,11 @@ MinimumCut::~MinimumCut() = default;
 
 std::int64_t MinimumCut::solve() {
   Network& n = *network_;
-  for (std::size_t a = 0; a < arcs_.size(); ++a) n.capacity[n.edge_of[a]] = arcs_[a].capacity;
+  std::fill(n.capacity.begin(), n.capacity.end(), 0);
+  for (std::size_t a = 0; a < arcs_.size(); ++a) {
+    std::int64_t& capacity = n.capacity[n.edge_of[a]];
+    capacity = std::min(capacity + arcs_[a].capacity, kUncuttable);
+  }
   const auto by_edge = boost::get(boost::edge_index, n.graph);
   const auto by_node = boost::get(boost::vertex_index, n.graph);
   const auto of_edges = [&](auto& list) {

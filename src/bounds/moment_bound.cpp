@@ -21,7 +21,7 @@ constexpr std::size_t kFewestMoments = 12;
 // Integer programs for one budget, and nodes times variables for the first of them; each further
 // one gets a tenth.
 constexpr std::size_t kPrograms = 3;
-constexpr std::uint64_t kNodeWork = 3'000'000;
+constexpr std::uint64_t kNodeWork = 1'000'000;
 
 // Ops by falling bytes while they run in the plain iteration.
 std::vector<OpId> by_plain_bytes(const TrainingGraph& graph) {

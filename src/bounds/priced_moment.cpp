@@ -23,6 +23,7 @@
 
 #include "bounds/priced_moment.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "bounds/minimum_cut.h"
@@ -59,7 +60,8 @@ class PricedMoment {
   }
 
   [[nodiscard]] Cut cut(double price) {
-    const double scale = kWhole / (all_seconds_ + price * all_bytes_ + 1e-300);
+    constexpr double kTiny = 1e-30;  // where nothing costs anything
+    const double scale = kWhole / std::max(kTiny, all_seconds_ + price * all_bytes_);
     const auto set = [&](const Priced& each, double factor) {
       network_->set_capacity(each.arc, static_cast<std::int64_t>(factor * each.amount * scale));
     };

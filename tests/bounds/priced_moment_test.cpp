@@ -39,5 +39,16 @@ TEST(PricedMoment, NeverExceedsTheOptimum) {
   EXPECT_GT(above_plain, cases / 5);
 }
 
+TEST(PricedMoment, OfOpsThatTakeNoTimeIsNothing) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const TrainingGraph graph = testing::random_graph(seed, {.free_of_cost = true});
+    const MomentFacts facts(graph);
+    for (std::size_t o = 0; o < graph.ops().size(); ++o) {
+      const Moment moment(facts, OpId(o));
+      EXPECT_EQ(priced_bound(facts, moment, moment.fixed + Bytes(10)).extra_seconds, 0);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rockmate
