@@ -62,8 +62,7 @@ void print_chains() {
     const TrainingGraph graph = random_chain(blocks, 1);
     const auto start = Clock::now();
     const rotor::Rotor rotor(graph, finest_chain(graph), {});
-    fmt::print("| {} | {:.2f} | {} | {} |\n", blocks, seconds_since(start), rotor.curve().size(),
-               rotor.tolerance());
+    fmt::print("| {} | {:.2f} | {} |\n", blocks, seconds_since(start), rotor.curve().size());
     std::fflush(stdout);
   }
 }

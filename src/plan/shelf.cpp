@@ -112,7 +112,7 @@ Shelf sqrt_shelf(const TrainingGraph& graph) {
 
 Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& options) {
   Shelf shelf("rotor");
-  const rotor::RotorOptions rotor_options{options.threads, options.stop};
+  const rotor::RotorOptions rotor_options{.threads = options.threads, .stop = options.stop};
   const std::size_t size = forward_part(graph).size();
   if (size == 0) return shelf;
   const auto add_chain = [&](Chain chain) {

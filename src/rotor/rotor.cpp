@@ -1,49 +1,78 @@
 #include "rotor/rotor.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 
 #include "rotor/chain_costs.h"
 #include "rotor/dynamic_program.h"
+#include "rotor/long_chain.h"
+#include "rotor/reconstruct.h"
 
 namespace rockmate::rotor {
 namespace {
 
-constexpr std::size_t kExactBlocks = 130;
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+// What rounding may add to a bound, as a share of it.
+constexpr double kRounding = 1e-9;
+// The window of a chain of kLong blocks.
+constexpr double kLong = 1000;
+constexpr double kLongWindow = 40;
 
-// Work grows with the cube of the number of blocks times the size of a state; the tolerance makes
-// the states of long chains smaller.
-double tolerance_for(std::size_t blocks) {
-  if (blocks <= kExactBlocks) return 0;
-  if (blocks <= 250) return 0.01;
-  return blocks <= 500 ? 0.05 : 0.2;
+Seconds seconds_within(const std::vector<CurvePoint>& curve, Bytes budget) {
+  const auto beyond =
+      std::upper_bound(curve.begin(), curve.end(), budget,
+                       [](Bytes bytes, const CurvePoint& point) { return bytes < point.peak; });
+  if (beyond == curve.begin()) return Seconds(kInfinite);
+  return std::prev(beyond)->seconds;
+}
+
+LongChainOptions long_options(std::size_t blocks, const RotorOptions& options) {
+  LongChainOptions chosen;
+  // The work in the window is blocks times its square.
+  const double window = kLongWindow * std::sqrt(kLong / static_cast<double>(blocks));
+  chosen.window = static_cast<std::size_t>(std::clamp(window, 4.0, kLongWindow));
+  if (options.precision == Precision::kCoarse) {
+    chosen.window = std::max<std::size_t>(4, chosen.window / 5);
+    chosen.long_columns = 4;
+    chosen.window_points = 24;
+    chosen.long_points = 48;
+    chosen.spine_points = 200;
+  }
+  chosen.threads = options.threads;
+  chosen.stop = options.stop;
+  return chosen;
 }
 
 }  // namespace
 
 struct Rotor::Solved {
-  Solved(const TrainingGraph& g, Chain c, const SolveOptions& solve_options)
-      : graph(g),
-        chain(std::move(c)),
-        costs(graph, chain),
-        options(solve_options),
-        solution(costs, options) {}
+  Solved(const TrainingGraph& g, Chain c, const RotorOptions& options)
+      : graph(g), chain(std::move(c)), costs(graph, chain) {
+    if (chain.blocks.size() <= options.exact_blocks) {
+      exact.emplace(costs, SolveOptions{options.threads, options.stop});
+    } else {
+      near.emplace(costs, long_options(chain.blocks.size(), options));
+    }
+  }
+  [[nodiscard]] bool complete() const { return exact ? exact->complete() : near->complete(); }
+  [[nodiscard]] const States<Staircase>& states() const {
+    return exact ? exact->states() : near->states();
+  }
 
   const TrainingGraph& graph;
   Chain chain;
   ChainCosts costs;
-  SolveOptions options;
-  Solution solution;
+  std::optional<Solution> exact;  // one of the two
+  std::optional<LongChain> near;
 };
 
-Rotor::Rotor(const TrainingGraph& graph, Chain chain, const RotorOptions& options) {
-  SolveOptions solve;
-  solve.tolerance = tolerance_for(chain.blocks.size());
-  solve.threads = options.threads;
-  solve.stop = options.stop;
-  solved_ = std::make_unique<Solved>(graph, std::move(chain), solve);
-  if (!solved_->solution.complete()) return;
+Rotor::Rotor(const TrainingGraph& graph, Chain chain, const RotorOptions& options)
+    : solved_(std::make_unique<Solved>(graph, std::move(chain), options)) {
+  if (!solved_->complete()) return;
   const ChainCosts& costs = solved_->costs;
-  for (const Point& point : solved_->solution.interval(0, costs.blocks() - 1)) {
+  for (const Point& point : solved_->states()(0, costs.blocks() - 1)) {
     const std::int64_t bytes = std::max(point.bytes, costs.tail_peak());
     const CurvePoint next = {graph.static_bytes() + Bytes(bytes),
                              Seconds(point.seconds + costs.fixed_seconds())};
@@ -59,11 +88,25 @@ Rotor& Rotor::operator=(Rotor&&) noexcept = default;
 Runs Rotor::runs(const CurvePoint& point) const {
   const Bytes bytes = point.peak - solved_->graph.static_bytes();
   const Runs all =
-      reconstruct(solved_->graph, solved_->chain, solved_->costs, solved_->solution, bytes.count());
+      reconstruct(solved_->graph, solved_->chain, solved_->costs, solved_->states(), bytes.count());
   return without_idle_runs(solved_->graph, all);
 }
 
+Seconds Rotor::bound(Bytes budget) const {
+  if (solved_->exact) return seconds_within(curve_, budget);
+  const std::int64_t bytes = (budget - solved_->graph.static_bytes()).count();
+  if (bytes < solved_->costs.tail_peak()) return Seconds(kInfinite);
+  const double forward = bound_at(solved_->near->bound(), bytes);
+  return Seconds((forward + solved_->costs.fixed_seconds()) * (1 - kRounding));
+}
+
+double Rotor::epsilon(Bytes budget) const {
+  const double seconds = seconds_within(curve_, budget).count();
+  const double bound = this->bound(budget).count();
+  if (seconds == kInfinite) return kInfinite;
+  return seconds <= bound * (1 + 2 * kRounding) ? 0 : seconds / bound - 1;
+}
+
 std::size_t Rotor::blocks() const { return solved_->chain.blocks.size(); }
-double Rotor::tolerance() const { return solved_->options.tolerance; }
 
 }  // namespace rockmate::rotor

@@ -1,5 +1,6 @@
-// Rotor's planner on one chain of a training graph: the curve of peak against seconds, and the runs
-// behind each of its points. See papers/rotor.md.
+// Rotor's planner on one chain of a training graph: the curve of peak against seconds, the runs
+// behind each of its points, and how far each may be from the best plan of the same kind. See
+// papers/rotor.md.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,16 @@
 
 namespace rockmate::rotor {
 
+/// How finely a chain that is too long to be solved exactly is solved.
+enum class Precision : std::uint8_t {
+  kCoarse,  ///< a thousand blocks in half a second
+  kFine     ///< in several
+};
+
 struct RotorOptions {
+  /// Chains of up to so many blocks are solved exactly; the time grows with the cube of them.
+  std::size_t exact_blocks = 130;
+  Precision precision = Precision::kFine;
   int threads = 0;  ///< 0: all cores; never changes the answer
   std::stop_token stop = {};
 };
@@ -26,8 +36,7 @@ struct CurvePoint {
 
 class Rotor {
  public:
-  /// Solves the recursion. Chains of up to 130 blocks exactly, longer ones with thinned states.
-  /// The chain must have blocks.
+  /// Solves the recursion. The chain must have blocks.
   Rotor(const TrainingGraph& graph, Chain chain, const RotorOptions& options);
   ~Rotor();
   Rotor(Rotor&&) noexcept;
@@ -37,9 +46,13 @@ class Rotor {
   [[nodiscard]] const std::vector<CurvePoint>& curve() const { return curve_; }
   /// The runs of a point of the curve.
   [[nodiscard]] Runs runs(const CurvePoint& point) const;
+  /// No plan of the recursion on this chain, by its count of bytes, takes fewer seconds within the
+  /// budget; infinite if there is none. What the curve has, where the chain was solved exactly.
+  [[nodiscard]] Seconds bound(Bytes budget) const;
+  /// How much longer the curve's plan within the budget takes than `bound`, as a share of it: 0
+  /// where that is proven best, infinite where the curve has none.
+  [[nodiscard]] double epsilon(Bytes budget) const;
   [[nodiscard]] std::size_t blocks() const;
-  /// The share of recomputed seconds by which states were thinned; 0 means exact.
-  [[nodiscard]] double tolerance() const;
 
  private:
   struct Solved;

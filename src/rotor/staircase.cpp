@@ -6,38 +6,20 @@
 namespace rockmate::rotor {
 namespace {
 
-constexpr double kNothing = 1e-12;  // relative: below it two sums of seconds are the same
-
-bool is_less(double a, double b) { return a < b - kNothing * b; }
-
 const Staircase kZero = {Point{}};
 
-class Walk {
- public:
-  explicit Walk(Shifted staircase)
-      : points_(staircase.points != nullptr ? *staircase.points : kZero), by_(staircase.by) {}
-  [[nodiscard]] std::int64_t least_bytes() const { return points_.front().bytes + by_; }
-  [[nodiscard]] double seconds() const { return points_[at_].seconds; }
-  /// Where the next point starts; the largest number after the last one.
-  [[nodiscard]] std::int64_t next() const {
-    return at_ + 1 < points_.size() ? points_[at_ + 1].bytes + by_ : kEnd;
-  }
-  void advance(std::int64_t bytes) {
-    while (next() <= bytes) ++at_;
-  }
-  static constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+}  // namespace
 
- private:
-  const Staircase& points_;
-  std::int64_t by_;
-  std::size_t at_ = 0;
-};
+StaircaseWalk::StaircaseWalk(Shifted staircase)
+    : points_(staircase.points != nullptr ? *staircase.points : kZero), by_(staircase.by) {}
+
+namespace {
 
 // The points of seconds + first + second from `bytes` on.
-void add_up(std::int64_t bytes, double seconds, Walk first, Walk second, std::uint32_t choice,
-            Staircase& sum) {
+void add_up(std::int64_t bytes, double seconds, StaircaseWalk first, StaircaseWalk second,
+            std::uint32_t choice, Staircase& sum) {
   sum.clear();
-  for (; bytes != Walk::kEnd; bytes = std::min(first.next(), second.next())) {
+  for (; bytes != StaircaseWalk::kEnd; bytes = std::min(first.next(), second.next())) {
     first.advance(bytes);
     second.advance(bytes);
     sum.push_back({bytes, seconds + first.seconds() + second.seconds(), choice});
@@ -87,7 +69,7 @@ class Comparison {
 
 void Envelope::offer(std::int64_t floor, double seconds, Shifted first, Shifted second,
                      std::uint32_t choice) {
-  const Walk x(first), y(second);
+  const StaircaseWalk x(first), y(second);
   const std::int64_t least = std::max({floor, x.least_bytes(), y.least_bytes()});
   if (!points_.empty() && !Comparison(points_, least, seconds, first, second).improves()) return;
   add_up(least, seconds, x, y, choice, offered_);
@@ -105,23 +87,6 @@ void Envelope::offer(std::int64_t floor, double seconds, Shifted first, Shifted 
     append(take_old ? points_[i++] : offered_[k++]);
   }
   points_.swap(merged_);
-}
-
-Staircase thinned(const Staircase& points, double tolerance, Thinning thinning) {
-  if (tolerance <= 0 || points.size() < 3) return points;
-  const double fastest = points.back().seconds;
-  Staircase kept;
-  for (std::size_t i = 0; i < points.size();) {
-    const double slack = tolerance * (points[i].seconds - fastest);
-    std::size_t end = i + 1;
-    while (end < points.size() && points[i].seconds - points[end].seconds <= slack) ++end;
-    // A run gives way to its slowest point, which needs the fewest bytes and can be reached, or to
-    // a corner as fast as its fastest, which bounds them all.
-    const std::size_t speed = thinning == Thinning::kReachable ? i : end - 1;
-    kept.push_back({points[i].bytes, points[speed].seconds, points[i].choice});
-    i = end;
-  }
-  return kept;
 }
 
 std::ptrdiff_t last_within(const Staircase& points, std::int64_t bytes) {

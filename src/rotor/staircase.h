@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace rockmate::rotor {
@@ -22,6 +23,30 @@ struct Shifted {
   std::int64_t by = 0;
 };
 
+/// Sums of seconds that differ by less than rounding are the same.
+[[nodiscard]] inline bool is_less(double a, double b) { return a < b - 1e-12 * b; }
+
+/// Reads a staircase at rising bytes, each step in constant time on the average.
+class StaircaseWalk {
+ public:
+  explicit StaircaseWalk(Shifted staircase);
+  [[nodiscard]] std::int64_t least_bytes() const { return points_.front().bytes + by_; }
+  [[nodiscard]] double seconds() const { return points_[at_].seconds; }
+  /// Where the next point starts; kEnd after the last one.
+  [[nodiscard]] std::int64_t next() const {
+    return at_ + 1 < points_.size() ? points_[at_ + 1].bytes + by_ : kEnd;
+  }
+  void advance(std::int64_t bytes) {
+    while (next() <= bytes) ++at_;
+  }
+  static constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+
+ private:
+  const Staircase& points_;
+  std::int64_t by_;
+  std::size_t at_ = 0;
+};
+
 /// A staircase that is the least of all that it is offered.
 class Envelope {
  public:
@@ -38,14 +63,6 @@ class Envelope {
   Staircase offered_;
   Staircase merged_;
 };
-
-/// Which way thinning errs: towards more seconds (what is left can be reached) or towards fewer (no
-/// plan is better than what is left).
-enum class Thinning : std::uint8_t { kReachable, kBound };
-
-/// Merges neighbours that differ by at most `tolerance` times the seconds that the slower one takes
-/// over the fastest of all. The fastest point stays.
-[[nodiscard]] Staircase thinned(const Staircase& points, double tolerance, Thinning thinning);
 
 /// The index of the last point within `bytes`, or -1.
 [[nodiscard]] std::ptrdiff_t last_within(const Staircase& points, std::int64_t bytes);

@@ -7,7 +7,6 @@
 #include <random>
 
 #include "rotor/chain_costs.h"
-#include "rotor/dynamic_program.h"
 #include "support/chain_graph.h"
 #include "support/random_graph.h"
 
@@ -146,28 +145,6 @@ TEST(Rotor, HasNoCurveWhenStopped) {
   const TrainingGraph graph = testing::chain_graph(10, 1);
   const Rotor rotor(graph, finest_chain(graph), {.stop = source.get_token()});
   EXPECT_TRUE(rotor.curve().empty());
-}
-
-// A thinned state only errs as it says: reachable points stay reachable, bounds stay bounds.
-TEST(Rotor, ThinningBracketsTheExactCurve) {
-  const TrainingGraph graph = testing::chain_graph(30, 3);
-  const Chain chain = finest_chain(graph);
-  const ChainCosts costs(graph, chain);
-  const auto root = [&](double tolerance, Thinning thinning) {
-    const Solution solution(costs, {.tolerance = tolerance, .thinning = thinning});
-    return solution.interval(0, chain.blocks.size() - 1);
-  };
-  const Staircase exact = root(0, Thinning::kReachable);
-  const Staircase above = root(0.05, Thinning::kReachable);
-  const Staircase below = root(0.05, Thinning::kBound);
-  EXPECT_LT(above.size(), exact.size());
-  for (const Point& point : exact) {
-    const auto at = [&](const Staircase& points) {
-      return points[static_cast<std::size_t>(last_within(points, point.bytes))].seconds;
-    };
-    EXPECT_GE(at(above), point.seconds - 1e-9);
-    EXPECT_LE(at(below), point.seconds + 1e-9);
-  }
 }
 
 }  // namespace
