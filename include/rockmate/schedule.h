@@ -109,6 +109,9 @@ struct Plan {
   Seconds lower_bound;  ///< no plan within the budget takes less
   bool proven_optimal = false;
   std::string planner;
+  /// Of Rotor's plans: how much longer it takes, as a share, than the best plan within the budget
+  /// of Rotor's two choices per block can take at least; 0: it is one of the best of its kind.
+  std::optional<double> rotor_epsilon;
   Seconds planning_seconds;
 
   /// What the device must give: max(peak, static bytes + arena).

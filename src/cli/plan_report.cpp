@@ -63,6 +63,10 @@ std::string report(const TrainingGraph& graph, const Plan& plan) {
              fmt::format("plain iteration {}", to_string(graph.plain_seconds()))});
   table.row({"overhead", percent(plan.overhead), quality(plan)});
   table.row({"lower bound", to_string(plan.lower_bound), "no plan within the budget is faster"});
+  if (plan.rotor_epsilon) {
+    table.row({"epsilon", percent(*plan.rotor_epsilon),
+               "at most, over the best plan of two choices per block"});
+  }
   table.row({"run again", counted(again.ops, "op"),
              fmt::format("of {}, {}", graph.ops().size(), counted(again.runs, "extra run"))});
   table.row({"planner", plan.planner, "in " + to_string(plan.planning_seconds)});
@@ -83,6 +87,7 @@ nlohmann::ordered_json to_json(const TrainingGraph& graph, const Plan& plan) {
   object["lower_bound_seconds"] = plan.lower_bound.count();
   object["proven_optimal"] = plan.proven_optimal;
   object["planner"] = plan.planner;
+  if (plan.rotor_epsilon) object["rotor_epsilon"] = *plan.rotor_epsilon;
   object["planning_seconds"] = plan.planning_seconds.count();
   const BlockSummary blocks = summarize_blocks(graph);
   object["blocks"] = blocks.blocks;

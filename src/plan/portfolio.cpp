@@ -114,7 +114,7 @@ std::vector<Runs> Portfolio::starts(Bytes budget) {
     const auto& drafts = shelf.drafts();
     const auto beyond =
         std::find_if(drafts.begin(), drafts.end(), [&](const Draft& d) { return d.peak > budget; });
-    runs.push_back(beyond == drafts.begin() ? drafts.front().runs : std::prev(beyond)->runs);
+    runs.push_back((beyond == drafts.begin() ? drafts.front() : *std::prev(beyond)).runs());
   }
   return runs;
 }

@@ -1,6 +1,7 @@
 #include "plan/shelf.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/check.h"
 #include "graph/cuts.h"
@@ -15,37 +16,29 @@ namespace {
 constexpr std::size_t kBeyond = 24;
 // Drafts tried for the least budget: the leanest ones by the planner's count.
 constexpr std::size_t kLeanest = 12;
-// Runs on one shelf at most; a curve of more is taken at even distances.
-constexpr std::size_t kShelfRuns = 4'000'000;
-// Chains up to this length are solved at the level of ops.
-constexpr std::size_t kFinestBlocks = 250;
+// Beyond so many drafts that do not keep the budget when finished, steps to leaner ones double.
+constexpr std::size_t kPatience = 12;
+// Chains longer than this are joined; the dynamic program's time grows with them.
+constexpr std::size_t kFinestBlocks = 1000;
+constexpr std::size_t kMiddleBlocks = 300;
 constexpr std::size_t kCoarseBlocks = 80;
+// Shorter chains are solved exactly where there is time.
+constexpr std::size_t kExactBlocks = 130;
 
-Seconds seconds_of(const TrainingGraph& graph, const Runs& runs) {
-  Seconds sum;
-  for (const Run& run : runs) sum += graph[run.op].seconds();
-  return sum;
-}
-
-// As many blocks as the dynamic program can afford, cut where little lies across.
-Chain coarse_chain(const TrainingGraph& graph) {
-  const std::size_t share = forward_part(graph).size() / kCoarseBlocks + 1;
-  return cut_chain(graph, choose_cuts(graph, {.max_blocks = kCoarseBlocks,
+// At most so many blocks, cut where little lies across.
+Chain joined_chain(const TrainingGraph& graph, std::size_t blocks) {
+  const std::size_t share = forward_part(graph).size() / blocks + 1;
+  return cut_chain(graph, choose_cuts(graph, {.max_blocks = blocks,
                                               .max_block_ops = 2 * share,
                                               .target_block_ops = share}));
 }
 
-void add_curve(const TrainingGraph& graph, const rotor::Rotor& rotor, Shelf& shelf) {
-  const auto& curve = rotor.curve();
-  const std::size_t runs_each = 2 * graph.ops().size();
-  const std::size_t most = std::max<std::size_t>(64, kShelfRuns / runs_each);
-  const std::size_t step = (curve.size() + most - 1) / most;
-  for (std::size_t i = 0; i < curve.size(); ++i) {
-    if (i % step != 0 && i + 1 != curve.size()) continue;
-    Runs runs = rotor.runs(curve[i]);
-    const Seconds seconds = seconds_of(graph, runs);
-    shelf.add({curve[i].peak, seconds, std::move(runs)});
+void add_curve(std::shared_ptr<const rotor::Rotor> rotor, Shelf& shelf) {
+  if (rotor->curve().empty()) return;  // stopped
+  for (const rotor::CurvePoint& point : rotor->curve()) {
+    shelf.add({point.peak, point.seconds, [rotor, point] { return rotor->runs(point); }});
   }
+  shelf.add_bound([rotor](Bytes budget) { return rotor->bound(budget); });
 }
 
 }  // namespace
@@ -67,20 +60,36 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
       std::upper_bound(drafts_.begin(), drafts_.end(), budget,
                        [](Bytes bytes, const Draft& draft) { return bytes < draft.peak; });
   const auto within = static_cast<std::size_t>(beyond - drafts_.begin());
-  for (std::size_t i = std::min(within + kBeyond, drafts_.size()); i-- > 0;) {
-    const Runs runs = with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, budget);
+  std::size_t step = 1, left = kPatience;
+  for (std::size_t i = std::min(within + kBeyond, drafts_.size()); i >= step;) {
+    i -= step;
+    const Runs runs = with_implementations(graph, drafts_[i].runs(), TakeOver::kWhereEqual, budget);
     if (auto plan = finish(graph, runs, TakeOver::kWhereEqual, budget, options)) {
       plan->planner = planner_;
+      state_epsilon(*plan);
       return plan;
     }
+    if (i < within && left-- == 0) {
+      left = 1;
+      step *= 2;
+    }
+    if (i > 0) step = std::min(step, i);
   }
   return std::nullopt;
+}
+
+// Each bound is one of another chain's plans; the least of them is one of them all.
+void Shelf::state_epsilon(Plan& plan) const {
+  if (bounds_.empty()) return;
+  Seconds least = plan.seconds;
+  for (const BoundWithin& bound : bounds_) least = std::min(least, bound(plan.budget));
+  plan.rotor_epsilon = plan.seconds > least ? plan.seconds.count() / least.count() - 1 : 0;
 }
 
 std::optional<Lean> Shelf::leanest(const TrainingGraph& graph, const PlanOptions& options) const {
   std::optional<Lean> least;
   for (std::size_t i = 0; i < std::min(kLeanest, drafts_.size()); ++i) {
-    Runs runs = with_implementations(graph, drafts_[i].runs, TakeOver::kWhereEqual, Bytes());
+    Runs runs = with_implementations(graph, drafts_[i].runs(), TakeOver::kWhereEqual, Bytes());
     const Bytes needed = needed_by(graph, runs, TakeOver::kWhereEqual, options);
     if (!least || needed < least->needed) least = Lean{needed, std::move(runs)};
   }
@@ -91,38 +100,43 @@ Shelf plain_shelf(const TrainingGraph& graph) {
   Shelf shelf("plain");
   const auto trace = simulate(graph, plain_schedule(graph));
   ROCKMATE_CHECK(trace.has_value(), trace.has_value() ? "" : trace.error().message);
-  shelf.add({trace->peak, trace->seconds, program_order(graph)});
+  shelf.add({trace->peak, trace->seconds, [&graph] { return program_order(graph); }});
   return shelf;
 }
 
 Shelf sqrt_shelf(const TrainingGraph& graph) {
   Shelf shelf("sqrt");
-  const Chain chain = coarse_chain(graph);
+  const Chain chain = joined_chain(graph, kCoarseBlocks);
   if (chain.blocks.empty()) return shelf;
   const rotor::ChainCosts costs(graph, chain);
   for (std::size_t segments = 1; segments <= chain.blocks.size(); ++segments) {
     Runs runs = rotor::chen_segments(graph, chain, costs, segments);
     const auto trace = simulate(graph, schedule_from_runs(graph, runs));
     ROCKMATE_CHECK(trace.has_value(), trace.has_value() ? "" : trace.error().message);
-    shelf.add({trace->peak, trace->seconds, std::move(runs)});
+    shelf.add({trace->peak, trace->seconds, [runs = std::move(runs)] { return runs; }});
   }
   shelf.close();
   return shelf;
 }
 
+// Finer chains have more plans, but count more bytes: whatever rides across a block's boundary
+// stays until the block is done. So no length is the best at every budget.
 Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& options) {
   Shelf shelf("rotor");
-  const rotor::RotorOptions rotor_options{.threads = options.threads, .stop = options.stop};
   const std::size_t size = forward_part(graph).size();
   if (size == 0) return shelf;
-  const auto add_chain = [&](Chain chain) {
-    add_curve(graph, rotor::Rotor(graph, std::move(chain), rotor_options), shelf);
-  };
-  if (size <= kCoarseBlocks) {
-    add_chain(finest_chain(graph));
-  } else {
-    add_chain(coarse_chain(graph));
-    if (effort == Effort::kFull && size <= kFinestBlocks) add_chain(finest_chain(graph));
+  const bool full = effort == Effort::kFull;
+  const rotor::RotorOptions rotor_options{
+      .exact_blocks = full ? kExactBlocks : kCoarseBlocks,
+      .precision = full ? rotor::Precision::kFine : rotor::Precision::kCoarse,
+      .threads = options.threads,
+      .stop = options.stop};
+  std::vector<std::size_t> lengths = {kMiddleBlocks, kFinestBlocks};
+  if (full) lengths.insert(lengths.begin(), kCoarseBlocks);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    Chain chain = size <= lengths[i] ? finest_chain(graph) : joined_chain(graph, lengths[i]);
+    add_curve(std::make_shared<rotor::Rotor>(graph, std::move(chain), rotor_options), shelf);
+    if (size <= lengths[i]) break;  // that was the finest
   }
   shelf.close();
   return shelf;

@@ -2,6 +2,7 @@
 // So more budget never gives a slower plan.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,13 @@ namespace rockmate {
 
 /// A plan in the rough, with what its planner says of it.
 struct Draft {
-  Bytes peak;       ///< at least what the judge will find
-  Seconds seconds;  ///< of its runs with default implementations
-  Runs runs;
+  Bytes peak;                  ///< at least what the judge will find
+  Seconds seconds;             ///< at least what its runs take with default implementations
+  std::function<Runs()> runs;  ///< made when asked for: those of a whole curve would not fit
 };
+
+/// No plan of the planner's kind takes less within a budget; infinite if there is none.
+using BoundWithin = std::function<Seconds(Bytes budget)>;
 
 /// Runs for as few bytes as can be, and the bytes that they need.
 struct Lean {
@@ -28,6 +32,8 @@ class Shelf {
   explicit Shelf(std::string planner) : planner_(std::move(planner)) {}
 
   void add(Draft draft) { drafts_.push_back(std::move(draft)); }
+  /// Drafts that come with a bound: one of all plans of the kind that the others are of as well.
+  void add_bound(BoundWithin bound) { bounds_.push_back(std::move(bound)); }
   /// Sorts by rising peak and drops what another draft beats in both figures. Call it once.
   void close();
 
@@ -42,8 +48,11 @@ class Shelf {
                                             const PlanOptions& options) const;
 
  private:
+  void state_epsilon(Plan& plan) const;
+
   std::string planner_;
   std::vector<Draft> drafts_;
+  std::vector<BoundWithin> bounds_;
 };
 
 /// Program order alone.
@@ -52,10 +61,10 @@ class Shelf {
 [[nodiscard]] Shelf sqrt_shelf(const TrainingGraph& graph);
 /// How much work the dynamic program may be.
 enum class Effort : std::uint8_t {
-  kQuick,  ///< a chain of at most 80 blocks: well under a second
-  kFull    ///< also every op a block of its own, up to 250 of them
+  kQuick,  ///< well under a second
+  kFull    ///< several seconds
 };
-/// Rotor's curves, together.
+/// Rotor's curves of several chains, together.
 [[nodiscard]] Shelf rotor_shelf(const TrainingGraph& graph, Effort effort,
                                 const PlanOptions& options);
 

@@ -75,6 +75,14 @@ TEST_F(PlanVerb, JsonHasExactlyTheKeysThatAreDocumented) {
   EXPECT_GE(object["distinct_blocks"], 1);
 }
 
+TEST_F(PlanVerb, SaysHowFarRotorsPlansMayBeFromTheBestOfTheirKind) {
+  const Outcome json = plan("min", {"--planner", "rotor", "--json"});
+  ASSERT_EQ(json.exit, 0) << json.err;
+  EXPECT_EQ(nlohmann::ordered_json::parse(json.out)["rotor_epsilon"], 0);  // short: solved exactly
+  EXPECT_THAT(plan("min", {"--planner", "rotor"}).out, HasSubstr("epsilon"));
+  EXPECT_THAT(plan("510").out, Not(HasSubstr("epsilon")));
+}
+
 TEST_F(PlanVerb, WithoutALayoutThereIsNoArena) {
   const Outcome outcome = plan("510", {"--json", "--no-layout"});
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
