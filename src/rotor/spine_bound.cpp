@@ -25,23 +25,26 @@
 namespace rockmate::rotor {
 namespace {
 
-constexpr std::size_t kGroup = 32;
+// Groups are of so many checkpoints at least, and so many at most.
+constexpr std::size_t kLeastGroup = 32;
+constexpr std::size_t kMostGroups = 32;
 
 }  // namespace
 
 SpineBound::SpineBound(const ChainCosts& costs, std::size_t window)
     : costs_(costs),
       window_(window),
+      group_size_(std::max(kLeastGroup, costs.blocks() / kMostGroups)),
       bounds_(costs.blocks()),
-      groups_(costs.blocks() / kGroup + 1) {}
+      groups_(costs.blocks() / group_size_ + 1) {}
 
 void SpineBound::solve(std::size_t a, const std::vector<Way>& ways,
                        const States<ConvexBound>& inside, HullBuilder& hull) {
   const std::size_t end = costs_.blocks();
   // The first group of which all checkpoints have long states inside.
-  const std::size_t first_group = (a + window_) / kGroup + 1;
-  const std::size_t single_end = std::min(end, first_group * kGroup);
-  if (first_group * kGroup == a + window_ + 1 && single_end < end) join(first_group, a, hull);
+  const std::size_t first_group = (a + window_) / group_size_ + 1;
+  const std::size_t single_end = std::min(end, first_group * group_size_);
+  if (first_group * group_size_ == a + window_ + 1 && single_end < end) join(first_group, a, hull);
   hull.clear();
   for (const Way& way : ways) {
     if (way.j >= single_end) break;
@@ -56,8 +59,8 @@ void SpineBound::solve(std::size_t a, const std::vector<Way>& ways,
     }
   }
   const std::int64_t base = costs_.base(a, end - 1);
-  for (std::size_t group = first_group; group * kGroup < end; ++group) {
-    const Way& first = ways[group * kGroup - a];
+  for (std::size_t group = first_group; group * group_size_ < end; ++group) {
+    const Way& first = ways[group * group_size_ - a];
     hull.offer(first.floor, -2 * costs_.forward_seconds(0, a), {&groups_[group], base}, {});
   }
   bounds_[a] = hull.hull();
@@ -68,7 +71,8 @@ void SpineBound::solve(std::size_t a, const std::vector<Way>& ways,
 void SpineBound::join(std::size_t group, std::size_t a, HullBuilder& hull) {
   const std::size_t last = costs_.blocks() - 1;
   hull.clear();
-  for (std::size_t j = group * kGroup; j < std::min((group + 1) * kGroup, last + 1); ++j) {
+  for (std::size_t j = group * group_size_; j < std::min((group + 1) * group_size_, last + 1);
+       ++j) {
     const std::int64_t held = costs_.checkpoint_held(a, j, last, 0);  // minus what is shared
     hull.offer(bounds_[j].front().bytes + held, 2 * costs_.forward_seconds(0, j),
                {&bounds_[j], held}, {});

@@ -30,6 +30,7 @@ class SpineBound {
 
   const ChainCosts& costs_;
   std::size_t window_;
+  std::size_t group_size_;
   std::vector<ConvexBound> bounds_;  // by a
   std::vector<ConvexBound> groups_;  // of checkpoints, see the essay
 };
