@@ -1,78 +1,76 @@
-// How long does planning take?
-//   planning_benchmark chain   Rotor's seconds and states against the length of the chain
+// How long does planning a chain take, and how close to the best is it?
+//   planning_benchmark chain [BLOCKS...]   Rotor on chains of five kinds: seconds, memory, and its
+//                                          epsilon in % at some shares of the plain peak
 // The tables are Markdown.
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "graph/chain.h"
 #include "rotor/rotor.h"
+#include "support/chain_graph.h"
 
 namespace rockmate {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kShares[] = {0.9, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05};
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Blocks of random sizes and seconds, each with an activation and something saved for backward.
-TrainingGraph random_chain(int blocks, unsigned seed) {
-  std::mt19937 random(seed);
-  const auto draw = [&](int low, int high) {
-    return std::uniform_int_distribution<int>(low, high)(random);
-  };
-  TrainingGraphBuilder b(fmt::format("chain of {}", blocks));
-  b.value({.name = "x0", .bytes = Bytes(draw(1'000, 100'000)), .kind = ValueKind::kInput});
-  for (int i = 1; i <= blocks; ++i) {
-    b.value({.name = fmt::format("x{}", i), .bytes = Bytes(draw(1'000, 100'000))});
-    b.value({.name = fmt::format("s{}", i), .bytes = Bytes(draw(1'000, 300'000))});
-    b.op({.name = fmt::format("f{}", i),
-          .seconds = Seconds(draw(100, 10'000) * 1e-6),
-          .workspace = Bytes(draw(0, 50'000)),
-          .inputs = {fmt::format("x{}", i - 1)},
-          .outputs = {fmt::format("x{}", i), fmt::format("s{}", i)}});
-  }
-  for (int i = blocks; i >= 0; --i)
-    b.value({.name = fmt::format("d{}", i), .bytes = Bytes(50'000)});
-  b.op({.name = "loss",
-        .phase = Phase::kLoss,
-        .seconds = Seconds(1e-6),
-        .inputs = {fmt::format("x{}", blocks)},
-        .outputs = {fmt::format("d{}", blocks)}});
-  for (int i = blocks; i >= 1; --i) {
-    b.op({.name = fmt::format("b{}", i),
-          .phase = Phase::kBackward,
-          .seconds = Seconds(draw(100, 20'000) * 1e-6),
-          .inputs = {fmt::format("x{}", i - 1), fmt::format("s{}", i), fmt::format("d{}", i)},
-          .outputs = {fmt::format("d{}", i - 1)}});
-  }
-  return std::move(b).build();
+double peak_mebibytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-void print_chains() {
-  fmt::print("| blocks | seconds | points of the curve | tolerance |\n|---|---|---|---|\n");
-  for (const int blocks : {25, 50, 100, 130, 200}) {
-    const TrainingGraph graph = random_chain(blocks, 1);
-    const auto start = Clock::now();
-    const rotor::Rotor rotor(graph, finest_chain(graph), {});
-    fmt::print("| {} | {:.2f} | {} |\n", blocks, seconds_since(start), rotor.curve().size());
-    std::fflush(stdout);
+void print_chain(int blocks, testing::ChainKind kind, std::uint64_t seed) {
+  const TrainingGraph graph = testing::chain_graph(blocks, seed, kind);
+  const auto plain = simulate(graph, plain_schedule(graph));
+  const auto start = Clock::now();
+  const rotor::Rotor rotor(graph, finest_chain(graph), {});
+  fmt::print("| {} | {} | {:.1f} | {:.0f} | {} |", blocks, graph.name(), seconds_since(start),
+             peak_mebibytes(), rotor.curve().size());
+  for (const double share : kShares) {
+    const Bytes budget(static_cast<std::int64_t>(share * static_cast<double>(plain->peak.count())));
+    const double epsilon = rotor.epsilon(budget);
+    fmt::print(" {} |", std::isfinite(epsilon) ? fmt::format("{:.3f}", 100 * epsilon) : "none");
+  }
+  const Bytes least = rotor.curve().front().peak;
+  fmt::print(" {:.2f} |\n",
+             100 * static_cast<double>(least.count()) / static_cast<double>(plain->peak.count()));
+  std::fflush(stdout);
+}
+
+// `memory` is the most that the process ever held, `least` the least budget that has a plan.
+void print_chains(std::vector<int> lengths) {
+  if (lengths.empty()) lengths = {50, 100, 130, 200, 500, 1000, 2000};
+  fmt::print("| blocks | chain | seconds | memory, MiB | points |");
+  for (const double share : kShares) fmt::print(" {:.0f} % |", 100 * share);
+  fmt::print(" least, % |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+  for (const int blocks : lengths) {
+    for (const testing::ChainKind kind : testing::kChainKinds) print_chain(blocks, kind, 1);
   }
 }
 
 int run(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "chain") {
-    print_chains();
+    std::vector<int> lengths;
+    for (int i = 2; i < argc; ++i) lengths.push_back(std::max(1, std::atoi(argv[i])));
+    print_chains(lengths);
   } else {
-    fmt::print(stderr, "usage: planning_benchmark chain\n");
+    fmt::print(stderr, "usage: planning_benchmark chain [BLOCKS...]\n");
     return 2;
   }
   return 0;

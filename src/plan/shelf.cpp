@@ -18,12 +18,13 @@ constexpr std::size_t kBeyond = 24;
 constexpr std::size_t kLeanest = 12;
 // Beyond so many drafts that do not keep the budget when finished, steps to leaner ones double.
 constexpr std::size_t kPatience = 12;
-// Chains longer than this are joined; the dynamic program's time grows with them.
-constexpr std::size_t kFinestBlocks = 1000;
-constexpr std::size_t kMiddleBlocks = 300;
 constexpr std::size_t kCoarseBlocks = 80;
-// Shorter chains are solved exactly where there is time.
+constexpr std::size_t kMiddleBlocks = 300;
+// Up to so many ops, each is a block of its own.
+constexpr std::size_t kFinestBlocks = 1000;
+// Where there is time: chains up to these lengths are solved exactly, or finely.
 constexpr std::size_t kExactBlocks = 130;
+constexpr std::size_t kFineBlocks = 2000;
 
 // At most so many blocks, cut where little lies across.
 Chain joined_chain(const TrainingGraph& graph, std::size_t blocks) {
@@ -39,6 +40,23 @@ void add_curve(std::shared_ptr<const rotor::Rotor> rotor, Shelf& shelf) {
     shelf.add({point.peak, point.seconds, [rotor, point] { return rotor->runs(point); }});
   }
   shelf.add_bound([rotor](Bytes budget) { return rotor->bound(budget); });
+}
+
+// Finer chains have more plans, but count more bytes: whatever rides across a block's boundary
+// stays until the block is done. So no length is the best at every budget.
+std::vector<Chain> rotor_chains(const TrainingGraph& graph, Effort effort) {
+  const std::size_t size = forward_part(graph).size();
+  std::vector<Chain> chains;
+  if (effort == Effort::kFull && size > kCoarseBlocks) {
+    chains.push_back(joined_chain(graph, kCoarseBlocks));
+  }
+  if (size > kMiddleBlocks) chains.push_back(joined_chain(graph, kMiddleBlocks));
+  if (size > kFinestBlocks) {
+    chains.push_back(joined_chain(graph, 2 * size / 3));  // of one to four ops each
+  } else if (size > 0) {
+    chains.push_back(finest_chain(graph));
+  }
+  return chains;
 }
 
 }  // namespace
@@ -119,24 +137,17 @@ Shelf sqrt_shelf(const TrainingGraph& graph) {
   return shelf;
 }
 
-// Finer chains have more plans, but count more bytes: whatever rides across a block's boundary
-// stays until the block is done. So no length is the best at every budget.
 Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& options) {
   Shelf shelf("rotor");
-  const std::size_t size = forward_part(graph).size();
-  if (size == 0) return shelf;
   const bool full = effort == Effort::kFull;
-  const rotor::RotorOptions rotor_options{
-      .exact_blocks = full ? kExactBlocks : kCoarseBlocks,
-      .precision = full ? rotor::Precision::kFine : rotor::Precision::kCoarse,
-      .threads = options.threads,
-      .stop = options.stop};
-  std::vector<std::size_t> lengths = {kMiddleBlocks, kFinestBlocks};
-  if (full) lengths.insert(lengths.begin(), kCoarseBlocks);
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    Chain chain = size <= lengths[i] ? finest_chain(graph) : joined_chain(graph, lengths[i]);
+  for (Chain& chain : rotor_chains(graph, effort)) {
+    const bool fine = full && chain.blocks.size() <= kFineBlocks;
+    const rotor::RotorOptions rotor_options{
+        .exact_blocks = full ? kExactBlocks : kCoarseBlocks,
+        .precision = fine ? rotor::Precision::kFine : rotor::Precision::kCoarse,
+        .threads = options.threads,
+        .stop = options.stop};
     add_curve(std::make_shared<rotor::Rotor>(graph, std::move(chain), rotor_options), shelf);
-    if (size <= lengths[i]) break;  // that was the finest
   }
   shelf.close();
   return shelf;

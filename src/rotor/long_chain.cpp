@@ -1,3 +1,27 @@
+// Two curves for state (0, L - 1), from above and from below. Three kinds of states are solved:
+//
+//   window  all of at most W blocks
+//   long    all a for some ends b: so a long chain can be cut into long pieces, and those again
+//   spine   all a for b = L - 1, the end of the chain; every plan of the whole is made from these
+//
+// From below, a state's trade of bytes against seconds is replaced by its convex hull, made of the
+// hulls of smaller states (spine_bound.cpp): a hull has few vertices, and hulls of sums are sums of
+// hulls, so nothing is lost on the way that the last hull would not lose. From above, the state is
+// a staircase of plans. It has far too many points to keep; what they lie above the hull of their
+// own state is never made good later:
+//
+//   point of (a, b) - hull of (a, b)  <=  point of the whole made from it - hull of the whole
+//
+// So in each range of bytes the point that lies least above the hull stays (Selection): a point on
+// the hull gives way to another one on it only, and between two vertices of the hull, which are
+// about one block's change apart, many points are close to it.
+//
+// Rejected: states thinned by a share of their seconds, once towards plans and once towards a bound
+// (the errors of a thousand states add up); chains joined into few blocks (half as much overhead
+// again on blocks of random sizes); a Lagrange multiplier per budget (the hull is all of them at
+// once, and knows the peaks); more than a dozen long ends (they help within a few percent of the
+// least budget only, and take most of the time).
+
 #include "rotor/long_chain.h"
 
 #include <algorithm>
