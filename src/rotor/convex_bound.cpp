@@ -35,19 +35,23 @@ double bound_at(const ConvexBound& bound, std::int64_t bytes) {
   return left.seconds + left.slope * static_cast<double>(bytes - left.bytes);
 }
 
-BoundWalk::BoundWalk(ShiftedBound shifted)
-    : vertices_(shifted.bound != nullptr ? shifted.bound : &kZero), by_(shifted.by) {}
+BoundWalk::BoundWalk(ShiftedBound shifted) : by_(shifted.by) {
+  const ConvexBound& bound = shifted.bound != nullptr ? *shifted.bound : kZero;
+  at_ = bound.data();
+  last_ = at_ + (bound.size() - 1);
+}
 
 void HullBuilder::offer(std::int64_t floor, double seconds, ShiftedBound first,
                         ShiftedBound second) {
   BoundWalk x(first), y(second);
   BoundWalk known({hull_.empty() ? nullptr : &hull_, 0});
+  const std::int64_t known_least = known.least_bytes();
   bool improves = hull_.empty();
   offered_.clear();
   for (std::int64_t m = std::max({floor, x.least_bytes(), y.least_bytes()}); m != BoundWalk::kEnd;
        m = std::min(x.next(), y.next())) {
     offered_.push_back({m, seconds + x.at(m) + y.at(m)});
-    if (!improves) improves = m < known.least_bytes() || offered_.back().seconds < known.at(m);
+    if (!improves) improves = m < known_least || offered_.back().seconds < known.at(m);
   }
   if (!improves) return;
   merged_.clear();

@@ -30,24 +30,21 @@ struct ShiftedBound {
 class BoundWalk {
  public:
   explicit BoundWalk(ShiftedBound shifted);
-  [[nodiscard]] std::int64_t least_bytes() const { return vertices_->front().bytes + by_; }
+  [[nodiscard]] std::int64_t least_bytes() const { return at_->bytes + by_; }  ///< before any step
   /// Where the next vertex lies; kEnd after the last one.
-  [[nodiscard]] std::int64_t next() const {
-    return at_ + 1 < vertices_->size() ? (*vertices_)[at_ + 1].bytes + by_ : kEnd;
-  }
+  [[nodiscard]] std::int64_t next() const { return at_ != last_ ? at_[1].bytes + by_ : kEnd; }
   /// The bound at `bytes`, which never fall from call to call nor lie left of least_bytes().
   double at(std::int64_t bytes) {
     bytes -= by_;
-    while (at_ + 1 < vertices_->size() && (*vertices_)[at_ + 1].bytes <= bytes) ++at_;
-    const Vertex& left = (*vertices_)[at_];
-    return left.seconds + left.slope * static_cast<double>(bytes - left.bytes);
+    while (at_ != last_ && at_[1].bytes <= bytes) ++at_;
+    return at_->seconds + at_->slope * static_cast<double>(bytes - at_->bytes);
   }
   static constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 
  private:
-  const ConvexBound* vertices_;
+  const Vertex* at_;
+  const Vertex* last_;
   std::int64_t by_;
-  std::size_t at_ = 0;
 };
 
 /// The convex hull, from below, of all functions that it is offered.

@@ -21,7 +21,7 @@ struct LongChainOptions {
       40;  ///< longer ones at about so many ends, and at the end of the chain
   std::size_t window_points = 64;   ///< of a state in the window at most
   std::size_t long_points = 128;    ///< of a longer one
-  std::size_t spine_points = 1000;  ///< of a state that reaches to the end of the chain
+  std::size_t spine_points = 2000;  ///< of a state that reaches to the end of the chain
   int threads = 0;                  ///< 0: all cores; never changes the answer
   std::stop_token stop = {};
 };

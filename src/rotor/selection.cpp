@@ -66,7 +66,10 @@ void Selection::offer(std::int64_t floor, double seconds, Shifted first, Shifted
 }
 
 Staircase Selection::take() const {
-  Staircase kept = {leanest_};
+  Staircase kept;
+  kept.reserve(2 + static_cast<std::size_t>(std::count_if(above_.begin(), above_.end(),
+                                                          [](double s) { return s < kInfinite; })));
+  kept.push_back(leanest_);
   const auto append = [&](const Point& point) {
     if (!is_less(point.seconds, kept.back().seconds)) return;
     if (kept.back().bytes == point.bytes) kept.pop_back();

@@ -10,8 +10,11 @@ const Staircase kZero = {Point{}};
 
 }  // namespace
 
-StaircaseWalk::StaircaseWalk(Shifted staircase)
-    : points_(staircase.points != nullptr ? *staircase.points : kZero), by_(staircase.by) {}
+StaircaseWalk::StaircaseWalk(Shifted staircase) : by_(staircase.by) {
+  const Staircase& points = staircase.points != nullptr ? *staircase.points : kZero;
+  at_ = points.data();
+  last_ = at_ + (points.size() - 1);
+}
 
 namespace {
 

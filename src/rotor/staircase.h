@@ -30,21 +30,19 @@ struct Shifted {
 class StaircaseWalk {
  public:
   explicit StaircaseWalk(Shifted staircase);
-  [[nodiscard]] std::int64_t least_bytes() const { return points_.front().bytes + by_; }
-  [[nodiscard]] double seconds() const { return points_[at_].seconds; }
+  [[nodiscard]] std::int64_t least_bytes() const { return at_->bytes + by_; }  ///< before any step
+  [[nodiscard]] double seconds() const { return at_->seconds; }
   /// Where the next point starts; kEnd after the last one.
-  [[nodiscard]] std::int64_t next() const {
-    return at_ + 1 < points_.size() ? points_[at_ + 1].bytes + by_ : kEnd;
-  }
+  [[nodiscard]] std::int64_t next() const { return at_ != last_ ? at_[1].bytes + by_ : kEnd; }
   void advance(std::int64_t bytes) {
     while (next() <= bytes) ++at_;
   }
   static constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 
  private:
-  const Staircase& points_;
+  const Point* at_;
+  const Point* last_;
   std::int64_t by_;
-  std::size_t at_ = 0;
 };
 
 /// A staircase that is the least of all that it is offered.
