@@ -1,6 +1,6 @@
-// How long does planning take?
-//   planning_benchmark chain [BLOCKS...]   Rotor's seconds and memory against the length of the
-//                                          chain, and its epsilon at shares of the plain peak, in %
+// How long does planning a chain take, and how close to the best is it?
+//   planning_benchmark chain [BLOCKS...]   Rotor on chains of five kinds: seconds, memory, and its
+//                                          epsilon in % at some shares of the plain peak
 // The tables are Markdown.
 
 #include <fmt/format.h>

@@ -12,18 +12,21 @@
 namespace rockmate {
 namespace {
 
-// Planners count some bytes that the judge does not; so a few drafts beyond the budget are tried.
-constexpr std::size_t kBeyond = 24;
 // Drafts tried for the least budget: the leanest ones by the planner's count.
 constexpr std::size_t kLeanest = 12;
-// Beyond so many drafts that do not keep the budget when finished, steps to leaner ones double.
-constexpr std::size_t kPatience = 12;
+// Planners count some bytes that the judge does not, and do not know what lies lost between
+// addresses. So drafts on both sides of the budget are tried, one by one until the ops of those on
+// a side come to this, and at least so many; then steps to leaner ones double.
+constexpr std::size_t kTriedOps = 200'000;
+constexpr std::size_t kTried = 16;
+// Seconds that differ by this share are the same, added up in another order.
+constexpr double kRounding = 1e-9;
 constexpr std::size_t kCoarseBlocks = 80;
 constexpr std::size_t kMiddleBlocks = 300;
 // Up to so many ops, each is a block of its own.
 constexpr std::size_t kFinestBlocks = 1000;
 // Where there is time: chains up to these lengths are solved exactly, or finely.
-constexpr std::size_t kExactBlocks = 130;
+constexpr std::size_t kExactBlocks = 180;
 constexpr std::size_t kFineBlocks = 2000;
 
 // At most so many blocks, cut where little lies across.
@@ -78,22 +81,34 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
       std::upper_bound(drafts_.begin(), drafts_.end(), budget,
                        [](Bytes bytes, const Draft& draft) { return bytes < draft.peak; });
   const auto within = static_cast<std::size_t>(beyond - drafts_.begin());
-  std::size_t step = 1, left = kPatience;
-  for (std::size_t i = std::min(within + kBeyond, drafts_.size()); i >= step;) {
-    i -= step;
+  const auto finished = [&](std::size_t i) {
     const Runs runs = with_implementations(graph, drafts_[i].runs(), TakeOver::kWhereEqual, budget);
-    if (auto plan = finish(graph, runs, TakeOver::kWhereEqual, budget, options)) {
-      plan->planner = planner_;
-      state_epsilon(*plan);
-      return plan;
-    }
-    if (i < within && left-- == 0) {
-      left = 1;
-      step *= 2;
-    }
-    if (i > 0) step = std::min(step, i);
+    return finish(graph, runs, TakeOver::kWhereEqual, budget, options);
+  };
+  const std::size_t aside =
+      std::max(kTried, kTriedOps / std::max<std::size_t>(1, graph.ops().size()));
+  std::size_t left = aside, step = 1;
+  std::size_t found = std::min(within + aside, drafts_.size()), failed = found;
+  std::optional<Plan> plan;
+  while (found > 0 && !plan) {
+    failed = found;
+    found -= std::min(step, found);
+    plan = finished(found);
+    if (found >= within || left-- > 0) continue;
+    left = 1;
+    step *= 2;
   }
-  return std::nullopt;
+  if (!plan) return std::nullopt;
+  // What a long step went past.
+  while (failed - found > 1) {
+    const std::size_t middle = found + (failed - found) / 2;
+    auto better = finished(middle);
+    (better ? found : failed) = middle;
+    if (better) plan = std::move(better);
+  }
+  plan->planner = planner_;
+  state_epsilon(*plan);
+  return plan;
 }
 
 // Each bound is one of another chain's plans; the least of them is one of them all.
@@ -101,7 +116,8 @@ void Shelf::state_epsilon(Plan& plan) const {
   if (bounds_.empty()) return;
   Seconds least = plan.seconds;
   for (const BoundWithin& bound : bounds_) least = std::min(least, bound(plan.budget));
-  plan.rotor_epsilon = plan.seconds > least ? plan.seconds.count() / least.count() - 1 : 0;
+  const double more = plan.seconds.count() / least.count() - 1;
+  plan.rotor_epsilon = more > kRounding ? more : 0;
 }
 
 std::optional<Lean> Shelf::leanest(const TrainingGraph& graph, const PlanOptions& options) const {

@@ -33,6 +33,12 @@ LongChainOptions long_options(std::size_t blocks, const RotorOptions& options) {
   // The work in the window is blocks times its square.
   const double window = kLongWindow * std::sqrt(kLong / static_cast<double>(blocks));
   chosen.window = static_cast<std::size_t>(std::clamp(window, 4.0, kLongWindow));
+  // Shorter chains have fewer states, and each may be larger.
+  const std::size_t more = std::clamp<std::size_t>(std::size_t{1000} / blocks, 1, 2);
+  chosen.long_columns *= more;
+  chosen.window_points *= more;
+  chosen.long_points *= more;
+  chosen.spine_points *= more;
   if (options.precision == Precision::kCoarse) {
     chosen.window = std::max<std::size_t>(4, chosen.window / 5);
     chosen.long_columns = 4;

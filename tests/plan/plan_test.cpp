@@ -195,5 +195,18 @@ TEST(NoPlan, SaysWhatForcesTheBound) {
   EXPECT_NE(text.str().find(none.error().forced_op), std::string::npos) << text.str();
 }
 
+// Too long to be solved exactly: the plan says how far it may be from the best of its kind.
+TEST(Plan, OfRotorStatesItsEpsilon) {
+  const TrainingGraph graph = testing::chain_graph(190, 3);
+  const PlanResult plan = rockmate::plan(graph, Budget::share(0.6), {.planner = Planner::kRotor});
+  ASSERT_TRUE(plan.has_value());
+  ASSERT_TRUE(plan->rotor_epsilon.has_value());
+  EXPECT_GT(*plan->rotor_epsilon, 0);
+  EXPECT_LT(*plan->rotor_epsilon, 0.01);
+  const PlanResult other = rockmate::plan(graph, Budget::share(1), {});
+  ASSERT_TRUE(other.has_value());
+  EXPECT_FALSE(other->rotor_epsilon.has_value());
+}
+
 }  // namespace
 }  // namespace rockmate
