@@ -2,16 +2,16 @@
 //   1. first fit in each of the greedy orders; training plans mostly end here;
 //   2. the exact search at the goal, in rounds of doubling work over three rules, because a search
 //      that has taken a wrong turn near its root is better begun anew than continued;
-//   3. the same at capacities between the goal and the best height, by bisection;
-//   4. local search over the greedy order, which also serves problems too large to search.
+//   3. items pushing each other out at the goal, which also serves problems too large to search;
+//   4. both at capacities between the goal and the best height, by bisection.
 // Each takes a fixed share of the work that is left.
 #include "schedule/packing.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "schedule/pack_eject.h"
 #include "schedule/pack_greedy.h"
-#include "schedule/pack_improve.h"
 #include "schedule/pack_problem.h"
 #include "schedule/pack_search.h"
 
@@ -28,13 +28,8 @@ class Packer {
 
   Placement run() {
     try_greedy_orders();
-    if (!done() && problem_.items.size() <= kMostSearchedItems) {
-      search_at(goal_, work_.left() / 2);
-      bisect(work_.left() / 2);
-    }
-    if (!done()) {
-      keep(improve_placement(problem_, best_order_, best_, goal_, seed_, work_));
-    }
+    if (!done()) fits(goal_, work_.left() * 3 / 4);
+    bisect();
     return std::move(best_);
   }
 
@@ -46,24 +41,21 @@ class Packer {
 
   void try_greedy_orders();
   SearchEnd search_at(Bytes capacity, std::uint64_t work);
-  void bisect(std::uint64_t work);
+  bool fits(Bytes capacity, std::uint64_t work);
+  void bisect();
 
   const PackProblem& problem_;
   const Bytes goal_;
   const std::uint64_t seed_;
   WorkMeter work_;
   Placement best_;
-  PackOrder best_order_;
 };
 
 void Packer::try_greedy_orders() {
   for (const PackRule rule : kPackRules) {
-    if (!best_order_.empty() && (done() || work_.exhausted())) return;
-    PackOrder order = order_by(problem_, rule);
-    Placement placement = place_in_order(problem_, order, work_);
-    if (!best_order_.empty() && placement.height >= best_.height) continue;
-    best_ = std::move(placement);
-    best_order_ = std::move(order);
+    if (!best_.offsets.empty() && (done() || work_.exhausted())) return;
+    Placement placement = place_in_order(problem_, order_by(problem_, rule), work_);
+    if (best_.offsets.empty() || placement.height < best_.height) best_ = std::move(placement);
   }
 }
 
@@ -83,14 +75,30 @@ SearchEnd Packer::search_at(Bytes capacity, std::uint64_t work) {
   return SearchEnd::kOutOfWork;
 }
 
+// Whether a packing within the capacity is found. Two thirds of the work are the exact search's,
+// which is through with small problems, whatever the answer, and with some hard ones.
+bool Packer::fits(Bytes capacity, std::uint64_t work) {
+  const std::uint64_t left = work_.left();
+  if (problem_.items.size() <= kMostSearchedItems) {
+    const SearchEnd end = search_at(capacity, work / 3 * 2);
+    if (end != SearchEnd::kOutOfWork) return end == SearchEnd::kFound;
+  }
+  work -= std::min(work, left - work_.left());
+  WorkMeter meter(work);
+  auto placement = eject_placement(problem_, capacity, best_, seed_, meter);
+  work_.spend(work - meter.left());
+  if (placement) keep(*std::move(placement));
+  return placement.has_value();
+}
+
 // A search that runs out of work counts as a failure, so the result need not be the least height.
-void Packer::bisect(std::uint64_t work) {
+void Packer::bisect() {
   constexpr std::uint64_t kProbes = 8;
   Bytes low = goal_;
   for (std::uint64_t probe = 0; probe < kProbes && !done() && low < best_.height; ++probe) {
     const Bytes middle{low.count() + (best_.height - low).count() / 2};
     if (middle == low) return;
-    if (search_at(middle, work / kProbes) != SearchEnd::kFound) low = middle;
+    if (!fits(middle, work_.left() / (kProbes - probe))) low = middle;
   }
 }
 

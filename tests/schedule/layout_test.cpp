@@ -10,8 +10,8 @@
 #include <random>
 #include <string>
 
+#include "schedule/pack_eject.h"
 #include "schedule/pack_greedy.h"
-#include "schedule/pack_improve.h"
 #include "schedule/pack_problem.h"
 #include "schedule/pack_search.h"
 #include "schedule/runs.h"
@@ -174,20 +174,28 @@ TEST(Pack, RefusesSizesThatCannotBe) {
   EXPECT_THAT(message(huge), HasSubstr("more than 2^62 bytes"));
 }
 
-TEST(Improve, LowersWhatABadOrderGave) {
-  int improved = 0;
+TEST(Eject, FindsPackingsBelowTheOneItStartsFrom) {
+  int found = 0;
   for (std::uint64_t seed = 0; seed < 30; ++seed) {
     const auto items = random_items(seed, 60, 40, 30);
     const PackProblem problem = reduce(items);
     WorkMeter work(1'000'000);
-    const PackOrder order = order_by(problem, PackRule::kBirth);
-    const Placement start = place_in_order(problem, order, work);
-    const Placement better = improve_placement(problem, order, start, problem.bound, seed, work);
-    ASSERT_EQ(complaint(items, {better.offsets, better.height}), "") << "seed " << seed;
-    EXPECT_LE(better.height, start.height) << "seed " << seed;
-    improved += better.height < start.height;
+    const Placement start = place_in_order(problem, order_by(problem, PackRule::kBirth), work);
+    const Bytes capacity((problem.bound + start.height).count() / 2);
+    const auto better = eject_placement(problem, capacity, start, seed, work);
+    if (!better || start.height <= capacity) continue;
+    ASSERT_EQ(complaint(items, {better->offsets, better->height}), "") << "seed " << seed;
+    EXPECT_LE(better->height, capacity);
+    ++found;
   }
-  EXPECT_GT(improved, 15);
+  EXPECT_GT(found, 20);
+}
+
+TEST(Eject, FindsNothingBelowTheLoad) {
+  const PackProblem problem = reduce(random_items(1, 60, 40, 30));
+  WorkMeter work(1'000'000);
+  const Placement start = place_in_order(problem, order_by(problem, PackRule::kBirth), work);
+  EXPECT_FALSE(eject_placement(problem, problem.bound - 1_B, start, 1, work));
 }
 
 TEST(LayOut, HasOneRowPerLifetimeAndWorkspace) {
