@@ -14,7 +14,7 @@
 #include "schedule/pack_eject.h"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -93,10 +93,7 @@ class Ejection {
     const Extent& item = problem_.items[i];
     by_lower_.collect(item, lower_);
     by_upper_.collect(item, upper_);
-    const CheapestPlace place =
-        cheapest_place(lower_, upper_, item.size.count(), capacity_.count(), worth_,
-                       [&](std::size_t count) { return below(count); });
-    offsets_[i] = Bytes(place.offset);
+    offsets_[i] = Bytes(cheapest_place(item));
     const Bytes end = offsets_[i] + item.size;
     for (const PlacedEnd& other : lower_) {
       const std::uint32_t j = other.item;
@@ -110,6 +107,22 @@ class Ejection {
   [[nodiscard]] std::vector<Bytes> offsets() && { return std::move(offsets_); }
 
  private:
+  // Among those that `lower_` and `upper_` list; of equally cheap places, any.
+  [[nodiscard]] std::int64_t cheapest_place(const Extent& item) {
+    constexpr double kTie = 1e-9;  // rounding errors of sums of prices
+    std::int64_t best = 0;
+    double least = std::numeric_limits<double>::infinity();
+    std::size_t ties = 0;
+    const auto offer = [&](std::int64_t offset, double price) {
+      if (price > least + kTie) return;
+      ties = price < least - kTie ? 1 : ties + 1;
+      if (ties > 1 && below(ties) != 0) return;
+      best = offset;
+      least = price;
+    };
+    offer_places(lower_, upper_, item.size.count(), capacity_.count(), worth_, offer);
+    return best;
+  }
   // As in the rest of the packer: no distribution of the standard library, the bias does no harm.
   std::size_t below(std::size_t count) { return random_() % count; }
 
