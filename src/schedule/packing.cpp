@@ -8,6 +8,7 @@
 #include "schedule/packing.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "schedule/pack_eject.h"
@@ -23,10 +24,11 @@ class Packer {
   Packer(const PackProblem& problem, const PackOptions& options)
       : problem_(problem),
         goal_(std::max(problem.bound, options.target.value_or(Bytes()))),
-        seed_(options.seed),
+        options_(options),
         work_(options.work_limit) {}
 
   Placement run() {
+    if (!options_.hint.empty()) try_order(order_of_hint());
     try_greedy_orders();
     if (!done()) fits(goal_, work_.left() * 3 / 4);
     bisect();
@@ -39,6 +41,8 @@ class Packer {
     if (placement.height < best_.height) best_ = std::move(placement);
   }
 
+  [[nodiscard]] PackOrder order_of_hint() const;
+  void try_order(const PackOrder& order);
   void try_greedy_orders();
   SearchEnd search_at(Bytes capacity, std::uint64_t work);
   bool fits(Bytes capacity, std::uint64_t work);
@@ -46,16 +50,30 @@ class Packer {
 
   const PackProblem& problem_;
   const Bytes goal_;
-  const std::uint64_t seed_;
+  const PackOptions& options_;
   WorkMeter work_;
   Placement best_;
 };
 
+// First fit in the order of the offsets of a packing puts no item higher than it lies there.
+PackOrder Packer::order_of_hint() const {
+  PackOrder order(problem_.items.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return options_.hint[problem_.origin[a]] < options_.hint[problem_.origin[b]];
+  });
+  return order;
+}
+
+void Packer::try_order(const PackOrder& order) {
+  Placement placement = place_in_order(problem_, order, work_);
+  if (best_.offsets.empty() || placement.height < best_.height) best_ = std::move(placement);
+}
+
 void Packer::try_greedy_orders() {
   for (const PackRule rule : kPackRules) {
     if (!best_.offsets.empty() && (done() || work_.exhausted())) return;
-    Placement placement = place_in_order(problem_, order_by(problem_, rule), work_);
-    if (best_.offsets.empty() || placement.height < best_.height) best_ = std::move(placement);
+    try_order(order_by(problem_, rule));
   }
 }
 
@@ -85,7 +103,7 @@ bool Packer::fits(Bytes capacity, std::uint64_t work) {
   }
   work -= std::min(work, left - work_.left());
   WorkMeter meter(work);
-  auto placement = eject_placement(problem_, capacity, best_, seed_, meter);
+  auto placement = eject_placement(problem_, capacity, best_, options_.seed, meter);
   work_.spend(work - meter.left());
   if (placement) keep(*std::move(placement));
   return placement.has_value();

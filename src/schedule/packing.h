@@ -27,6 +27,9 @@ struct PackOptions {
   /// packing so far is the answer; the first greedy order is always finished.
   std::uint64_t work_limit = 1'000'000'000;
   std::uint64_t seed = 0;
+  /// A packing to begin with, one offset per item, or empty. Where it is sound, none higher is
+  /// returned.
+  std::vector<Bytes> hint = {};
 };
 
 struct Packing {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
+#include <utility>
 
+#include "search/arena.h"
 #include "search/moves.h"
 
 // The energy of a plan is
@@ -25,15 +28,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t kPriceStepsPerSweep = 3;  // a sweep: as many moves as there are ops
-constexpr std::uint64_t kMovesPerLook = 128;      // at the clock
+constexpr std::uint64_t kMovesPerLook = 128;  // at the clock
 constexpr double kPriceStep = 1.01;
 // Of exceeding the budget by all of it during one run, in plain iterations.
-constexpr double kFirstPrice = 1;
-constexpr double kTopPrice = 100;
-constexpr double kBottomPrice = 0.1;
-
-constexpr int kCycles = 6;
+struct Prices {
+  double first, top, bottom;
+};
+constexpr Prices kLivePrices{1, 100, 0.1};
+constexpr double kStepsPerSweep = 3;  // a sweep: as many moves as there are ops
+// What is outside of an arena is hardly ever nothing while it is warm, so this price starts low,
+// and climbs at a pace that is told in parts of the work.
+constexpr Prices kArenaPrices{4e-3, 10, 1e-4};
+constexpr double kStepsPerCycle = 1500;
+// Of items in the arena, after each move of the plan.
+constexpr int kPushes = 8;
 
 class Annealing {
  public:
@@ -44,7 +52,7 @@ class Annealing {
         random_(options.seed),
         start_(start),
         budget_(static_cast<double>(budget.count())),
-        moves_per_price_step_(std::max<std::uint64_t>(1, problem.op_count / kPriceStepsPerSweep)) {
+        prices_(options.layout ? kArenaPrices : kLivePrices) {
     const double plain = problem.graph.plain_seconds().count();
     per_second_ = plain > 0 ? 1 / plain : 0;
     per_budget_ = 1 / std::max(1.0, budget_ - problem.static_bytes);
@@ -52,8 +60,10 @@ class Annealing {
 
   SearchResult run() {
     double end = 0;
-    for (int k = 0; k < kCycles && !is_over(); ++k) {
-      end = k + 1 < kCycles ? end + std::ldexp(1.0, k) / (std::ldexp(1.0, kCycles) - 1) : 1;
+    for (int k = 0; k < options_.cycles && !is_over(); ++k) {
+      end = k + 1 < options_.cycles
+                ? end + std::ldexp(1.0, k) / (std::ldexp(1.0, options_.cycles) - 1)
+                : 1;
       const bool again = k % 2 == 1;
       cycle(again ? Runs(best_.runs) : start_,
             again ? options_.reheat_temperature : options_.start_temperature, end);
@@ -65,40 +75,69 @@ class Annealing {
   // Anneals from `from` until the given share of the work is done.
   void cycle(const Runs& from, double hot, double end) {
     State state(problem_, budget_, from);
-    Moves moves(problem_, state, random_);
-    keep_best(state);
+    std::optional<Arena> arena;
+    if (options_.layout) arena.emplace(problem_, state, capacity(), random_);
+    Moves moves(problem_, state, random_, arena ? &*arena : nullptr);
+    keep_best(state, arena);
     const double begin = done_;
     const double fall = options_.end_temperature / hot;
-    double price = kFirstPrice;
+    double price = prices_.first;
     double temperature = hot;
+    double steps = 0;
     for (; !is_over() && done_ < end; ++best_.moves) {
       if (best_.moves % kMovesPerLook == 0) {
+        const double before = done_;
         done_ = share_done();
         temperature = hot * std::pow(fall, std::min(1.0, (done_ - begin) / (end - begin)));
+        if (arena) steps += kStepsPerCycle * (done_ - before) / (end - begin);
       }
-      if (best_.moves % moves_per_price_step_ == 0) {
-        const bool fits = state.excess() == 0;
-        price = fits ? price / kPriceStep : price * kPriceStep;
-        if (price > kTopPrice) price = kBottomPrice;
-      }
-      step(state, moves, price, temperature);
+      if (!arena) steps += kStepsPerSweep / static_cast<double>(problem_.op_count);
+      if (steps >= 1) price = next_price(price, std::exchange(steps, 0), violation(state, arena));
+      step(state, arena, moves, price, temperature);
     }
   }
 
-  void step(State& state, Moves& moves, double price, double temperature) {
-    const double before = energy(state, price);
-    const bool moved = moves.propose();
-    const double rise = moved ? energy(state, price) - before : 0;
-    if (moved && (rise <= 0 || random_.uniform() < std::exp(-rise / temperature))) {
+  [[nodiscard]] double next_price(double price, double steps, double violation) const {
+    price *= std::pow(kPriceStep, violation > 0 ? steps : -steps);
+    return price > prices_.top ? prices_.bottom : price;
+  }
+
+  void step(State& state, std::optional<Arena>& arena, Moves& moves, double price,
+            double temperature) {
+    const double limit =
+        energy(state, arena, price) - temperature * std::log(1 - random_.uniform());
+    bool stays = moves.propose();
+    if (stays && arena) {
+      // What is above the budget has no place in the arena either.
+      stays = energy(state, std::nullopt, price) <= limit;
+      if (stays) arena->follow();
+    }
+    if (stays && energy(state, arena, price) <= limit) {
       state.commit();
-      keep_best(state);
+      if (arena) arena->commit();
+      keep_best(state, arena);
     } else {
       state.rollback();
+      if (arena) arena->rollback();
+    }
+    for (int k = 0; arena && k < kPushes && !arena->fits(); ++k) {
+      arena->push(temperature / (price * per_budget_));
+      arena->commit();
+      if (arena->fits()) keep_best(state, arena);
     }
   }
 
-  [[nodiscard]] double energy(const State& state, double price) const {
-    return state.seconds() * per_second_ + price * per_budget_ * state.excess();
+  [[nodiscard]] static double violation(const State& state, const std::optional<Arena>& arena) {
+    return arena ? arena->outside() : state.excess();
+  }
+
+  [[nodiscard]] double energy(const State& state, const std::optional<Arena>& arena,
+                              double price) const {
+    return state.seconds() * per_second_ + price * per_budget_ * violation(state, arena);
+  }
+
+  [[nodiscard]] std::int64_t capacity() const {
+    return static_cast<std::int64_t>(budget_ - problem_.static_bytes);
   }
 
   [[nodiscard]] double share_done() const {
@@ -113,8 +152,8 @@ class Annealing {
            (best_.feasible && best_.seconds <= options_.lower_bound);
   }
 
-  void keep_best(const State& state) {
-    const bool feasible = state.excess() == 0;
+  void keep_best(const State& state, const std::optional<Arena>& arena) {
+    const bool feasible = violation(state, arena) == 0;
     if (best_.feasible && !feasible) return;
     const double peak = state.peak();
     const double seconds = state.seconds();
@@ -128,6 +167,7 @@ class Annealing {
     best_.feasible = feasible;
     best_.peak = Bytes(static_cast<std::int64_t>(peak));
     best_.seconds = Seconds(seconds);
+    if (arena) best_.places = arena->places();
     if (options_.progress) {
       options_.progress({best_.moves, feasible, best_.peak, best_.seconds});
     }
@@ -139,7 +179,7 @@ class Annealing {
   Random random_;
   const Runs& start_;
   double budget_;
-  std::uint64_t moves_per_price_step_;
+  Prices prices_;
   double per_second_ = 0;
   double per_budget_ = 0;
   double done_ = 0;

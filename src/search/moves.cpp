@@ -16,7 +16,7 @@ constexpr double kDrag = 0.2;  // of the moves of the order
 }  // namespace
 
 bool Moves::propose() {
-  const Mix& mix = state_.excess() > 0 ? kWhileOver : kWithin;
+  const Mix& mix = is_over() ? kWhileOver : kWithin;
   double drawn = random_.uniform();
   const auto is = [&](double share) { return (drawn -= share) < 0; };
   if (is(mix.forget)) return forget();
@@ -24,6 +24,10 @@ bool Moves::propose() {
   if (is(mix.replace)) return replace();
   if (is(mix.rechoose)) return rechoose();
   return random_.chance(kDrag) ? drag() : shift();
+}
+
+std::size_t Moves::random_over_slot() const {
+  return arena_ ? arena_->random_outside_slot() : state_.profile().random_over_slot(random_);
 }
 
 bool Moves::rechoose() {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "search/arena.h"
 #include "search/random.h"
 #include "search/state.h"
 
@@ -11,8 +12,9 @@ namespace rockmate::search {
 
 class Moves {
  public:
-  Moves(const Problem& problem, State& state, Random& random)
-      : problem_(problem), state_(state), random_(random) {}
+  /// With an arena, moves mend what is outside of it; without one, what is above the budget.
+  Moves(const Problem& problem, State& state, Random& random, Arena* arena = nullptr)
+      : problem_(problem), state_(state), random_(random), arena_(arena) {}
 
   /// Changes the state by a random move and settles it; the caller commits or rolls back. False:
   /// the move that was drawn is not possible here, roll back.
@@ -56,12 +58,16 @@ class Moves {
   [[nodiscard]] RunId random_run();
   [[nodiscard]] RunId random_rerun();
 
+  [[nodiscard]] bool is_over() const { return arena_ ? !arena_->fits() : state_.excess() > 0; }
+  [[nodiscard]] std::size_t random_over_slot() const;
+
   void allow_insertions(std::size_t count);
   [[nodiscard]] bool may_insert() const { return state_.room() > reserve_; }
 
   const Problem& problem_;
   State& state_;
   Random& random_;
+  Arena* arena_;
   std::size_t reserve_ = 0;  // room that the move must leave
 };
 

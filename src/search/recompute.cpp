@@ -78,8 +78,7 @@ bool Moves::forget_across(std::size_t slot, ValueId value) {
 
 bool Moves::forget() {
   if (problem_.forgettable.empty()) return false;
-  const std::size_t slot = state_.excess() > 0 ? state_.profile().random_over_slot(random_)
-                                               : random_.below(state_.slot_count());
+  const std::size_t slot = is_over() ? random_over_slot() : random_.below(state_.slot_count());
   const std::size_t scale = std::size_t{1} << random_.below(kInsertionScales);
   allow_insertions(scale + random_.below(scale));
   for (int k = 0; k < kTries; ++k) {
@@ -101,7 +100,8 @@ bool Moves::drop() {
 
 bool Moves::replace() {
   if (!drop()) return false;
-  if (state_.excess() > 0) forget();
+  if (arena_) arena_->follow();
+  if (is_over()) forget();
   return true;
 }
 

@@ -21,14 +21,27 @@ struct SearchProgress {
   Seconds seconds;  ///< of the best plan so far
 };
 
+/// Where a storage lies that a run allocates, or the workspace of the run.
+struct PlaceOfRun {
+  std::size_t run = 0;
+  bool is_workspace = false;
+  ValueId storage;
+  Bytes offset;
+};
+
 struct SearchOptions {
   std::uint64_t seed = 0;
   std::uint64_t work_limit = 10'000'000;  ///< moves; alone it makes the search repeatable
   std::optional<Seconds> time_limit = std::nullopt;  ///< by the clock: not repeatable
+  /// Parts of the work, each twice as long as the one before, that anneal from the start and from
+  /// the best plan so far in turns.
+  int cycles = 6;
   // Temperatures in units of the plain iteration's seconds.
   double start_temperature = 1e-2;   ///< of cycles from the start
   double reheat_temperature = 1e-3;  ///< of cycles from the best plan so far
   double end_temperature = 1e-5;
+  /// Whether what lives must have places in an arena of the budget's size, not just be few bytes.
+  bool layout = false;
   Seconds lower_bound = Seconds(0);  ///< a plan that meets it ends the search
   std::stop_token stop = {};
   std::function<void(const SearchProgress&)> progress = nullptr;
@@ -39,6 +52,7 @@ struct SearchResult {
   Bytes peak;  ///< as the judge counts it, static bytes included
   Seconds seconds;
   bool feasible = false;  ///< peak <= budget; otherwise the plan with the smallest peak seen
+  std::vector<PlaceOfRun> places = {};  ///< where the search looked at places
   std::uint64_t moves = 0;
 };
 

@@ -26,6 +26,23 @@ struct Event {
 
 class State {
  public:
+  // Live from `first` (from right after it, where it takes over a storage) to `last`.
+  struct Interval {
+    RunId first;
+    RunId last;
+    bool after_first;
+    friend bool operator==(const Interval&, const Interval&) = default;
+  };
+  enum class EditKind : std::uint8_t { kInsert, kRemove, kChoose, kLifetime };
+  struct Edit {
+    EditKind kind;
+    std::uint16_t choice;  // kChoose: the one before
+    RunId run;             // kInsert, kRemove, kChoose
+    ValueId storage;       // kLifetime
+    std::uint32_t saved;   // kLifetime: the old intervals' place in saved_
+    std::uint32_t saved_end;
+  };
+
   /// `start` is executable and runs every op.
   State(const Problem& problem, double budget, const Runs& start);
 
@@ -54,6 +71,20 @@ class State {
   [[nodiscard]] const std::vector<OpId>& repeated() const { return repeated_; }
   /// Index of the first event at or after the slot.
   [[nodiscard]] std::size_t first_event_at(ValueId v, std::size_t slot) const;
+  [[nodiscard]] const std::vector<Interval>& lifetimes(ValueId storage) const {
+    return lifetimes_[storage];
+  }
+  /// Of the run; 0 once it is removed.
+  [[nodiscard]] double workspace(RunId run) const {
+    const Node& node = nodes_[run];
+    return node.alive ? problem_.choices[node.op][node.choice].workspace : 0;
+  }
+  /// Runs per slot.
+  [[nodiscard]] double density() const {
+    return static_cast<double>(run_count_) / static_cast<double>(at_.size());
+  }
+  /// What the current move has changed.
+  [[nodiscard]] const std::vector<Edit>& edits() const { return journal_; }
   /// Insertions that the current move may still make.
   [[nodiscard]] std::size_t room() const { return room_; }
 
@@ -66,29 +97,12 @@ class State {
   void rollback();
 
  private:
-  // Live from `first` (from right after it, where it takes over a storage) to `last`.
-  struct Interval {
-    RunId first;
-    RunId last;
-    bool after_first;
-    friend bool operator==(const Interval&, const Interval&) = default;
-  };
   struct Node {
     OpId op;
     std::uint32_t slot = 0;
     std::uint16_t choice = 0;
     bool alive = false;
   };
-  enum class EditKind : std::uint8_t { kInsert, kRemove, kChoose, kLifetime };
-  struct Edit {
-    EditKind kind;
-    std::uint16_t choice;  // kChoose: the one before
-    RunId run;             // kInsert, kRemove, kChoose
-    ValueId storage;       // kLifetime
-    std::uint32_t saved;   // kLifetime: the old intervals' place in saved_
-    std::uint32_t saved_end;
-  };
-
   RunId new_run(OpId op, std::uint16_t choice);
   void place_before(RunId next, RunId run);
   void open_gap_before(RunId next);

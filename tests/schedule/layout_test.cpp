@@ -138,6 +138,16 @@ TEST(Pack, StopsAtTheTarget) {
   EXPECT_EQ(pack(items, {.target = best.height}).height, best.height);
 }
 
+TEST(Pack, IsNoHigherThanItsHint) {
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const auto items = random_items(seed, 40, 12, 30);
+    const Packing best = pack(items);
+    const Packing again = pack(items, {.work_limit = 1, .hint = best.offsets});
+    EXPECT_EQ(complaint(items, again), "") << "seed " << seed;
+    EXPECT_LE(again.height, best.height) << "seed " << seed;
+  }
+}
+
 TEST(Pack, IsDeterministic) {
   const auto items = random_items(5, 80, 30, 1000);
   const PackOptions options{.target = std::nullopt, .work_limit = 2'000'000, .seed = 9};

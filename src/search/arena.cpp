@@ -1,0 +1,396 @@
+#include "search/arena.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+#include "schedule/packing.h"
+
+namespace rockmate::search {
+namespace {
+
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+// Steps of the packer for the first arrangement.
+constexpr std::uint64_t kFirstWork = 20'000'000;
+// Items outside that one move tries to bring in.
+constexpr std::size_t kMostRetries = 4;
+constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
+// Of the pushes, those of items that have a place.
+constexpr double kMoveInside = 0.3;
+
+}  // namespace
+
+Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random)
+    : problem_(problem),
+      state_(state),
+      capacity_(capacity),
+      random_(random),
+      group_of_(problem.value_count),
+      storages_(problem.value_count),
+      live_(problem.value_count),
+      is_renewed_(problem.value_count) {
+  find_groups();
+  for (std::size_t v = 0; v < problem.value_count; ++v) {
+    if (!storages_[ValueId(v)].empty()) renew(ValueId(v));
+  }
+  for (std::size_t s = 0; s < state.slot_count(); ++s) {
+    if (state.at(s) != kEnd) renew_workspace(state.at(s));
+  }
+  lay_out_all();
+  commit();
+}
+
+void Arena::find_groups() {
+  for (std::size_t v = 0; v < problem_.value_count; ++v) group_of_[ValueId(v)] = ValueId(v);
+  const auto root = [&](ValueId v) {
+    while (group_of_[v] != v) v = group_of_[v];
+    return v;
+  };
+  for (std::size_t v = 0; v < problem_.value_count; ++v) {
+    const auto input = problem_.takes_over[ValueId(v)];
+    if (!input) continue;
+    const ValueId a = root(problem_.storage[*input]), b = root(ValueId(v));
+    group_of_[std::max(a, b)] = std::min(a, b);
+  }
+  for (std::size_t v = 0; v < problem_.value_count; ++v) {
+    group_of_[ValueId(v)] = root(ValueId(v));
+    if (problem_.bytes[ValueId(v)] > 0) storages_[group_of_[ValueId(v)]].push_back(ValueId(v));
+  }
+}
+
+// The first arrangement is the packer's; what ends above the arena in it is outside.
+void Arena::lay_out_all() {
+  std::vector<PackItem> to_pack;
+  for (const std::uint32_t id : newcomers_) {
+    const Item& item = items_[id];
+    to_pack.push_back({begin_slot(item), end_slot(item), Bytes(item.size)});
+  }
+  const Packing packing = pack(to_pack, {.target = Bytes(capacity_), .work_limit = kFirstWork});
+  for (std::size_t k = 0; k < newcomers_.size(); ++k) {
+    Item item = items_[newcomers_[k]];
+    item.offset = packing.offsets[k].count();
+    if (item.offset + item.size <= capacity_) item.status = Status::kInside;
+    change(newcomers_[k], item);
+  }
+  newcomers_.clear();
+}
+
+double Arena::outside() const {
+  double sum = 0;
+  for (const std::uint32_t id : outside_) sum += area(items_[id]);
+  return sum * state_.density();
+}
+
+std::size_t Arena::random_outside_slot() const {
+  const Item& item = items_[outside_[random_.below(outside_.size())]];
+  return begin_slot(item) + random_.below(end_slot(item) - begin_slot(item));
+}
+
+std::vector<PlaceOfRun> Arena::places() const {
+  IdVector<RunId, std::size_t> index;
+  std::size_t count = 0;
+  for (std::size_t s = 0; s < state_.slot_count(); ++s) {
+    const RunId run = state_.at(s);
+    if (run == kEnd) continue;
+    while (index.size() <= run.index()) index.push_back(0);
+    index[run] = count++;
+  }
+  std::vector<PlaceOfRun> places;
+  for (const Item& item : items_) {
+    if (item.status != Status::kInside) continue;
+    places.push_back({index[item.first], item.is_workspace, item.head, Bytes(item.offset)});
+  }
+  return places;
+}
+
+// --- what lives
+
+// A storage that is taken over lives on as the one that takes it over.
+std::vector<Arena::Item> Arena::chains(ValueId group) const {
+  std::vector<Item> found;
+  struct Piece {
+    ValueId storage;
+    State::Interval lives;
+  };
+  std::vector<Piece> pieces;
+  for (const ValueId storage : storages_[group]) {
+    for (const State::Interval& lives : state_.lifetimes(storage)) {
+      pieces.push_back({storage, lives});
+    }
+  }
+  if (storages_[group].size() > 1) {
+    std::sort(pieces.begin(), pieces.end(), [&](const Piece& a, const Piece& b) {
+      return state_.slot(a.lives.first) < state_.slot(b.lives.first);
+    });
+  }
+  std::vector<ValueId> tails;
+  for (const Piece& piece : pieces) {
+    const auto size = static_cast<std::int64_t>(problem_.bytes[piece.storage]);
+    if (piece.lives.after_first) {
+      const ValueId taken = problem_.storage[*problem_.takes_over[piece.storage]];
+      std::size_t k = 0;
+      while (k < found.size() && (tails[k] != taken || found[k].last != piece.lives.first)) ++k;
+      ROCKMATE_CHECK(k < found.size(), "a storage that is taken over lives until then");
+      tails[k] = piece.storage;
+      found[k].last = piece.lives.last;
+      continue;
+    }
+    Item item{piece.storage, piece.lives.first, piece.lives.last};
+    item.size = size;
+    found.push_back(item);
+    tails.push_back(piece.storage);
+  }
+  return found;
+}
+
+// Items that live as before stay as they are; new ones want the place of one that they replace.
+void Arena::renew(ValueId group) {
+  std::vector<Item> wanted = chains(group);
+  std::vector<Item> gone;
+  const std::vector<std::uint32_t> before = live_[group];
+  for (const std::uint32_t id : before) {
+    const auto same = std::find_if(wanted.begin(), wanted.end(),
+                                   [&](const Item& item) { return item.lives_as(items_[id]); });
+    if (same != wanted.end()) {
+      wanted.erase(same);
+      continue;
+    }
+    gone.push_back(items_[id]);
+    Item none = items_[id];
+    none.status = Status::kGone;
+    change(id, none);
+  }
+  for (Item& item : wanted) {
+    std::size_t heir = 0;
+    for (std::size_t k = 0; k < gone.size(); ++k) {
+      if (gone[k].first == item.first || gone[k].last == item.last) heir = k;
+    }
+    if (!gone.empty()) item.offset = gone[heir].offset;
+    newcomers_.push_back(create(item));
+  }
+}
+
+void Arena::renew_workspace(RunId run) {
+  while (workspace_.size() <= run.index()) workspace_.push_back(kNone);
+  const auto size = static_cast<std::int64_t>(state_.workspace(run));
+  const std::uint32_t id = workspace_[run.index()];
+  std::int64_t offset = 0;
+  if (id != kNone) {
+    if (items_[id].size == size) return;
+    Item none = items_[id];
+    offset = none.offset;
+    none.status = Status::kGone;
+    change(id, none);
+  }
+  if (size == 0) return;
+  Item item{ValueId(), run, run, true};
+  item.size = size;
+  item.offset = offset;
+  newcomers_.push_back(create(item));
+}
+
+void Arena::follow() {
+  std::vector<ValueId> renewed;
+  for (const State::Edit& edit : state_.edits()) {
+    if (edit.kind != State::EditKind::kLifetime) {
+      renew_workspace(edit.run);
+      continue;
+    }
+    const ValueId group = group_of_[edit.storage];
+    if (is_renewed_[group]) continue;
+    is_renewed_[group] = true;
+    renewed.push_back(group);
+    renew(group);
+  }
+  for (const ValueId group : renewed) is_renewed_[group] = false;
+  settle_newcomers();
+}
+
+// What was outside may have room now where something is gone.
+void Arena::settle_newcomers() {
+  for (const std::uint32_t id : newcomers_) put_where_free(id);
+  newcomers_.clear();
+  const auto meets_gone = [&](const Item& item) {
+    return std::any_of(gone_.begin(), gone_.end(), [&](std::uint32_t id) {
+      return begin_slot(items_[id]) < end_slot(item) && begin_slot(item) < end_slot(items_[id]);
+    });
+  };
+  retried_.clear();
+  for (const std::uint32_t id : outside_) {
+    if (retried_.size() < kMostRetries && meets_gone(items_[id])) retried_.push_back(id);
+  }
+  for (const std::uint32_t id : retried_) put_where_free(id);
+}
+
+// --- where it lies
+
+// At its offset, if that is free; else in the tightest gap.
+void Arena::put_where_free(std::uint32_t id) {
+  Item item = items_[id];
+  const std::size_t begin = begin_slot(item), end = end_slot(item);
+  std::int64_t least = kNowhere, found = kNowhere, top = 0;
+  const auto offer_gap = [&](std::int64_t ceiling) {
+    const std::int64_t gap = ceiling - top;
+    if (gap < item.size || least < 0) return;
+    if (top <= item.offset && item.offset + item.size <= ceiling) {
+      least = -1;
+      found = item.offset;
+    } else if (gap < least) {
+      least = gap;
+      found = top;
+    }
+  };
+  for (const Row& row : by_lower_) {
+    if (state_.slot(row.first) >= end || begin > state_.slot(row.last)) continue;
+    offer_gap(row.at);
+    top = std::max(top, row.at + row.size);
+  }
+  offer_gap(capacity_);
+  if (found == kNowhere) return;
+  item.offset = found;
+  item.status = Status::kInside;
+  change(id, item);
+}
+
+void Arena::push(double temperature) {
+  const bool moves_inside = !by_lower_.empty() && random_.chance(kMoveInside);
+  if (outside_.empty() && !moves_inside) return;
+  const std::uint32_t id = moves_inside ? by_lower_[random_.below(by_lower_.size())].id
+                                        : outside_[random_.below(outside_.size())];
+  Item item = items_[id];
+  if (item.size > capacity_) return;
+  const double scale = 1 / state_.density();
+  collect(item, by_lower_, lower_);
+  collect(item, by_upper_, upper_);
+  for (const PlacedEnd& end : lower_) prices_[end.item] = area(items_[end.item]);
+  if (moves_inside) prices_[id] = 0;  // it may stand where it stood in part
+  double price = std::numeric_limits<double>::infinity(), least = price;
+  const auto offer = [&](std::int64_t offset, double here) {
+    if (moves_inside && offset == items_[id].offset) return;
+    // The noise makes a choice among places that differ by less than the temperature.
+    if (here >= least) return;
+    const double noisy = here - temperature * scale * std::log(1 - random_.uniform());
+    if (noisy >= least) return;
+    least = noisy;
+    price = here;
+    item.offset = offset;
+  };
+  offer_places(lower_, upper_, item.size, capacity_, prices_, offer);
+  const double rise = price - (moves_inside ? 0 : area(item));
+  if (rise > 0 && random_.uniform() >= std::exp(-rise / (temperature * scale))) return;
+  for (const PlacedEnd& end : lower_) {
+    if (end.item == id || !overlap(items_[end.item], item)) continue;
+    Item leaving = items_[end.item];
+    leaving.status = Status::kOutside;
+    change(end.item, leaving);
+  }
+  item.status = Status::kInside;
+  change(id, item);
+}
+
+// Those that `item` meets; without branches, which nobody could predict.
+void Arena::collect(const Item& item, const std::vector<Row>& rows,
+                    std::vector<PlacedEnd>& out) const {
+  const std::size_t begin = begin_slot(item), end = end_slot(item);
+  out.resize(rows.size() + 1);
+  std::size_t count = 0;
+  for (const Row& row : rows) {
+    out[count] = {row.at, row.id};
+    count += static_cast<std::size_t>(int{state_.slot(row.first) < end} &
+                                      int{begin <= state_.slot(row.last)});
+  }
+  out.resize(count);
+}
+
+// --- items under change
+
+std::uint32_t Arena::create(Item item) {
+  std::uint32_t id = static_cast<std::uint32_t>(items_.size());
+  if (free_.empty()) {
+    items_.push_back({});
+    prices_.push_back(0);
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  item.status = Status::kOutside;
+  change(id, item);
+  return id;
+}
+
+void Arena::change(std::uint32_t id, Item next) {
+  journal_.push_back({id, items_[id]});
+  if (next.status == Status::kGone) gone_.push_back(id);
+  set(id, next);
+}
+
+void Arena::set(std::uint32_t id, Item next) {
+  unlist(id);
+  const bool appears = items_[id].status == Status::kGone && next.status != Status::kGone;
+  const bool goes = items_[id].status != Status::kGone && next.status == Status::kGone;
+  const Item& item = goes ? items_[id] : next;
+  if (item.is_workspace) {
+    if (appears) workspace_[item.first.index()] = id;
+    if (goes) workspace_[item.first.index()] = kNone;
+  } else {
+    auto& live = live_[group_of_[item.head]];
+    if (appears) live.push_back(id);
+    if (goes) live.erase(std::find(live.begin(), live.end(), id));
+  }
+  items_[id] = next;
+  list(id);
+}
+
+void Arena::list(std::uint32_t id) {
+  Item& item = items_[id];
+  if (item.status == Status::kOutside) {
+    item.outside_at = static_cast<std::uint32_t>(outside_.size());
+    outside_.push_back(id);
+  }
+  if (item.status != Status::kInside) return;
+  const auto insert = [&](std::vector<Row>& rows, std::int64_t at) {
+    const auto place =
+        std::upper_bound(rows.begin(), rows.end(), at,
+                         [](std::int64_t here, const Row& row) { return here < row.at; });
+    rows.insert(place, {at, item.size, item.first, item.last, id});
+  };
+  insert(by_lower_, item.offset);
+  insert(by_upper_, item.offset + item.size);
+}
+
+void Arena::unlist(std::uint32_t id) {
+  const Item& item = items_[id];
+  if (item.status == Status::kOutside) {
+    items_[outside_.back()].outside_at = item.outside_at;
+    outside_[item.outside_at] = outside_.back();
+    outside_.pop_back();
+  }
+  if (item.status != Status::kInside) return;
+  const auto erase = [&](std::vector<Row>& rows, std::int64_t at) {
+    auto row = std::lower_bound(rows.begin(), rows.end(), at,
+                                [](const Row& other, std::int64_t a) { return other.at < a; });
+    while (row->id != id) ++row;
+    rows.erase(row);
+  };
+  erase(by_lower_, item.offset);
+  erase(by_upper_, item.offset + item.size);
+}
+
+void Arena::commit() {
+  free_.insert(free_.end(), gone_.begin(), gone_.end());
+  gone_.clear();
+  journal_.clear();
+}
+
+void Arena::rollback() {
+  for (std::size_t k = journal_.size(); k-- > 0;) {
+    const Edit& edit = journal_[k];
+    if (edit.before.status == Status::kGone) free_.push_back(edit.id);
+    set(edit.id, edit.before);
+  }
+  gone_.clear();
+  journal_.clear();
+}
+
+}  // namespace rockmate::search

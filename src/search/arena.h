@@ -1,0 +1,119 @@
+// Where what lives in a plan under change lies, in an arena of the budget's size. What finds no
+// room there is outside: a violation as bytes above the budget are, and it says where the plan must
+// give way. Items inside never overlap; every item lives from one run to another (a storage that is
+// taken over in place is one item with what takes it over), or is the workspace of one.
+//
+//   State   the runs and lifetimes of a move  ->  Arena::follow: new items keep the place of those
+//                                                 that they replace, or get a free one, or are
+//                                                 outside
+//   Arena::push                               ->  one that is outside takes a place, the ones there
+//                                                 leave it
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "schedule/pack_place.h"
+#include "search/random.h"
+#include "search/search.h"
+#include "search/state.h"
+
+namespace rockmate::search {
+
+class Arena {
+ public:
+  /// All three must outlive it.
+  Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random);
+
+  [[nodiscard]] bool fits() const { return outside_.empty(); }
+  /// Bytes of the items outside, summed over the runs during which they live.
+  [[nodiscard]] double outside() const;
+  /// A slot at which an item that is outside lives; there must be one.
+  [[nodiscard]] std::size_t random_outside_slot() const;
+  /// Offsets of what is inside.
+  [[nodiscard]] std::vector<PlaceOfRun> places() const;
+
+  /// After `State::settle`: the items of what has changed in this move.
+  void follow();
+  /// Moves an item to a place where those that must leave it are small and short-lived; to a worse
+  /// arrangement only with the probability exp(-rise / temperature), in the unit of `outside`.
+  void push(double temperature);
+  void commit();
+  void rollback();
+
+ private:
+  enum class Status : std::uint8_t { kGone, kOutside, kInside };
+  struct Item {
+    ValueId head;  // the first storage; meaningless for a workspace
+    RunId first, last;
+    bool is_workspace = false;
+    Status status = Status::kGone;
+    std::uint32_t outside_at = 0;  // index in outside_
+    std::int64_t size = 0;
+    std::int64_t offset = 0;
+
+    [[nodiscard]] bool lives_as(const Item& other) const {
+      return head == other.head && first == other.first && last == other.last && size == other.size;
+    }
+  };
+  struct Edit {
+    std::uint32_t id;
+    Item before;
+  };
+  // An end of an item inside.
+  struct Row {
+    std::int64_t at;
+    std::int64_t size;
+    RunId first, last;
+    std::uint32_t id;
+  };
+
+  void find_groups();
+  void lay_out_all();
+  void renew(ValueId group);
+  void renew_workspace(RunId run);
+  [[nodiscard]] std::vector<Item> chains(ValueId group) const;
+  void settle_newcomers();
+  void put_where_free(std::uint32_t id);
+
+  std::uint32_t create(Item item);
+  void change(std::uint32_t id, Item next);
+  void set(std::uint32_t id, Item next);
+  void list(std::uint32_t id);
+  void unlist(std::uint32_t id);
+  void collect(const Item& item, const std::vector<Row>& rows, std::vector<PlacedEnd>& out) const;
+  [[nodiscard]] std::size_t begin_slot(const Item& item) const { return state_.slot(item.first); }
+  [[nodiscard]] std::size_t end_slot(const Item& item) const { return state_.slot(item.last) + 1; }
+  [[nodiscard]] double area(const Item& item) const {
+    return static_cast<double>(item.size) * static_cast<double>(end_slot(item) - begin_slot(item));
+  }
+  [[nodiscard]] bool overlap(const Item& a, const Item& b) const {
+    return a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+  }
+
+  const Problem& problem_;
+  const State& state_;
+  const std::int64_t capacity_;
+  Random& random_;
+
+  // Storages that may take over one another, named by the first of them.
+  IdVector<ValueId, ValueId> group_of_;                 // by storage
+  IdVector<ValueId, std::vector<ValueId>> storages_;    // by group
+  IdVector<ValueId, std::vector<std::uint32_t>> live_;  // by group: its items
+  std::vector<std::uint32_t> workspace_;                // by run: its item, or kNone
+
+  std::vector<Item> items_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> outside_;
+  std::vector<Row> by_lower_, by_upper_;
+  std::vector<Edit> journal_;
+  std::vector<std::uint32_t> gone_;  // in this move
+  std::vector<std::uint32_t> newcomers_;
+  std::vector<std::uint32_t> retried_;  // scratch
+
+  std::vector<PlacedEnd> lower_, upper_;  // scratch
+  std::vector<double> prices_;            // scratch, by item
+  IdVector<ValueId, char> is_renewed_;    // scratch
+};
+
+}  // namespace rockmate::search
