@@ -1,14 +1,14 @@
 #include "plan/finish.h"
 
+#include <map>
+#include <tuple>
+
 #include "base/check.h"
 #include "schedule/implementations.h"
 #include "schedule/layout.h"
 
 namespace rockmate {
 namespace {
-
-// Steps of the packer: about half a second where the load bound cannot be met.
-constexpr std::uint64_t kLayoutWork = 200'000'000;
 
 struct Replayed {
   Schedule schedule;
@@ -32,6 +32,32 @@ void check_plan(const TrainingGraph& graph, const Plan& plan) {
   if (plan.layout) document.stated.arena = plan.layout->arena_bytes;
   const auto verdict = judge(graph, document, plan.budget);
   ROCKMATE_CHECK(verdict.has_value(), verdict.has_value() ? "" : verdict.error().message);
+}
+
+// The places by the rows of the layout; what has none lies at the top.
+std::vector<Bytes> hint_of(const TrainingGraph& graph, const Replayed& replayed,
+                           std::span<const PlaceOfRun> places) {
+  if (places.empty()) return {};
+  std::map<std::tuple<std::size_t, bool, ValueId>, Bytes> offsets;
+  for (const PlaceOfRun& place : places) {
+    offsets[{place.run, place.is_workspace, place.storage}] = place.offset;
+  }
+  std::vector<std::size_t> run_of;
+  std::size_t runs = 0;
+  for (const Action& action : replayed.schedule) {
+    run_of.push_back(runs);
+    runs += std::holds_alternative<Compute>(action) ? 1 : 0;
+  }
+  std::vector<Bytes> hint;
+  const auto add = [&](std::size_t action, bool is_workspace, ValueId storage) {
+    const auto known = offsets.find({run_of[action], is_workspace, storage});
+    hint.push_back(known == offsets.end() ? replayed.trace.peak : known->second);
+  };
+  for (const StorageLifetime& lifetime : replayed.trace.lifetimes) {
+    add(lifetime.first, false, graph[lifetime.value].storage);
+  }
+  for (const WorkspaceUse& use : replayed.trace.workspaces) add(use.action, true, ValueId());
+  return hint;
 }
 
 Plan assemble(const TrainingGraph& graph, Replayed replayed, Bytes budget) {
@@ -70,27 +96,35 @@ Runs with_implementations(const TrainingGraph& graph, const Runs& runs, TakeOver
   return chosen;
 }
 
+Outcome try_runs(const TrainingGraph& graph, const Runs& runs, TakeOver take_over, Bytes budget,
+                 const PlanOptions& options, const LayoutStart& start) {
+  Replayed replayed = replay(graph, runs, take_over);
+  Outcome outcome{std::nullopt, replayed.trace.peak};
+  const Bytes fixed = replayed.trace.static_bytes;
+  std::optional<Layout> layout;
+  if (options.layout && fixed <= budget) {
+    layout = lay_out(replayed.trace, {.target = budget - fixed,
+                                      .work_limit = start.work,
+                                      .hint = hint_of(graph, replayed, start.places)});
+    outcome.needed = std::max(outcome.needed, fixed + layout->arena_bytes);
+  }
+  if (outcome.needed > budget) return outcome;
+  outcome.plan = assemble(graph, std::move(replayed), budget);
+  outcome.plan->layout = std::move(layout);
+  check_plan(graph, *outcome.plan);
+  return outcome;
+}
+
 std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
                            Bytes budget, const PlanOptions& options) {
-  Replayed replayed = replay(graph, runs, take_over);
-  if (replayed.trace.peak > budget) return std::nullopt;
-  std::optional<Layout> layout;
-  if (options.layout) {
-    layout = lay_out(replayed.trace,
-                     {.target = budget - replayed.trace.static_bytes, .work_limit = kLayoutWork});
-    if (replayed.trace.static_bytes + layout->arena_bytes > budget) return std::nullopt;
-  }
-  Plan plan = assemble(graph, std::move(replayed), budget);
-  plan.layout = std::move(layout);
-  check_plan(graph, plan);
-  return plan;
+  return try_runs(graph, runs, take_over, budget, options).plan;
 }
 
 Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
                 const PlanOptions& options) {
   const Replayed replayed = replay(graph, runs, take_over);
   if (!options.layout) return replayed.trace.peak;
-  const Layout layout = lay_out(replayed.trace, {.work_limit = kLayoutWork});
+  const Layout layout = lay_out(replayed.trace, {.work_limit = LayoutStart().work});
   return std::max(replayed.trace.peak, replayed.trace.static_bytes + layout.arena_bytes);
 }
 

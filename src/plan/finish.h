@@ -3,9 +3,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "rockmate/plan.h"
 #include "schedule/runs.h"
+#include "search/search.h"
 
 namespace rockmate {
 
@@ -15,9 +17,26 @@ namespace rockmate {
 [[nodiscard]] Runs with_implementations(const TrainingGraph& graph, const Runs& runs,
                                         TakeOver take_over, Bytes budget);
 
-/// The plan that these runs make, or nothing if it does not keep the budget. The lower bound and
-/// the planner's name are left to the caller. Deterministic; throws InternalError if the judge
-/// finds a rule broken.
+/// What became of runs: a plan if they keep the budget, and the bytes that they need in any case:
+/// where they do not keep it, layout included unless the options leave it out.
+struct Outcome {
+  std::optional<Plan> plan;
+  Bytes needed;
+};
+
+/// What a layout begins with, and the steps of the packer that it may take.
+struct LayoutStart {
+  std::span<const PlaceOfRun> places = {};
+  std::uint64_t work = 200'000'000;
+};
+
+/// The lower bound and the planner's name are left to the caller. Deterministic; throws
+/// InternalError if the judge finds a rule broken.
+[[nodiscard]] Outcome try_runs(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
+                               Bytes budget, const PlanOptions& options,
+                               const LayoutStart& start = {});
+
+/// The plan of `try_runs`.
 [[nodiscard]] std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs,
                                          TakeOver take_over, Bytes budget,
                                          const PlanOptions& options);

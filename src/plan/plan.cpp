@@ -75,7 +75,8 @@ std::vector<Plan> plan_curve(const TrainingGraph& graph, std::size_t points,
   for (std::size_t i = 1; i < points && !options.stop.stop_requested(); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(points - 1);
     const double more = share * static_cast<double>((most - least).count());
-    append(portfolio.best_within(least + Bytes(static_cast<std::int64_t>(more))));
+    append(portfolio.best_within(least + Bytes(static_cast<std::int64_t>(more)),
+                                 1 / static_cast<double>(points - i)));
   }
   std::reverse(curve.begin(), curve.end());
   return curve;

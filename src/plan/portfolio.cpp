@@ -1,6 +1,6 @@
 // The order of things: the plain iteration if it fits, at once; refuse what lies below the floor;
-// what the dynamic program has on its shelf; a search from program order and one from the shelf's
-// best. A layout that does not fit is searched again under a smaller inner budget.
+// what the dynamic program has on its shelf; searches from program order and from the shelf's best,
+// side by side.
 
 #include "plan/portfolio.h"
 
@@ -8,21 +8,17 @@
 
 #include "base/check.h"
 #include "plan/finish.h"
+#include "plan/search_team.h"
 #include "schedule/implementations.h"
-#include "search/search.h"
 
 namespace rockmate {
 namespace {
 
 // Moves of all searches for one plan, unless the caller sets a limit.
 constexpr std::uint64_t kDefaultMoves = 2'000'000;
-// How often the inner budget gives way to a layout that does not fit.
-constexpr int kInnerBudgets = 4;
 // Steps of the bisection for the least budget, and the part of all moves that each may take.
 constexpr int kLeanSteps = 6;
 constexpr std::uint64_t kLeanPart = 4;
-// A search that only has to give back a few bytes starts cold.
-constexpr double kColdTemperature = 1e-5;
 
 }  // namespace
 
@@ -62,12 +58,6 @@ const std::vector<Shelf>& Portfolio::shelves() {
     if (planner != Planner::kRotor) shelves_->push_back(plain_shelf(graph_));
   }
   return *shelves_;
-}
-
-std::optional<Seconds> Portfolio::time_left() const {
-  if (!options_.time_limit) return std::nullopt;
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
-  return Seconds(std::max(0.0, options_.time_limit->count() - spent.count()));
 }
 
 void Portfolio::report(const char* stage, const std::optional<Plan>& best) const {
@@ -119,36 +109,38 @@ std::vector<Runs> Portfolio::starts(Bytes budget) {
   return runs;
 }
 
-std::optional<Plan> Portfolio::searched_within(Bytes budget, const Runs& start,
-                                               std::uint64_t moves) {
-  if (moves == 0) return std::nullopt;
-  Bytes inner = budget;
-  Runs runs = start;
-  for (int attempt = 0; attempt < kInnerBudgets; ++attempt) {
-    SearchOptions search;
-    search.seed = options_.seed;
-    search.work_limit = attempt == 0 ? moves : moves / 4;
-    search.time_limit = time_left();
-    search.lower_bound = lower_bound_;
-    search.stop = options_.stop;
-    if (attempt > 0) search.start_temperature = kColdTemperature;
-    SearchResult result = improve(graph_, inner, runs, search);
-    if (result.runs.empty() && !runs.empty()) return std::nullopt;  // stopped before it began
-    const Bytes needed = needed_by(graph_, result.runs, TakeOver::kWhereEqual, options_);
-    keep_leaner({needed, result.runs});
-    if (!result.feasible) return std::nullopt;
-    if (auto plan = finish(graph_, result.runs, TakeOver::kWhereEqual, budget, options_)) {
-      plan->planner = "search";
-      return plan;
-    }
-    inner -= needed - budget;
-    if (inner < floor_.bytes) return std::nullopt;
-    runs = std::move(result.runs);
+std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<Runs> starts,
+                                               std::uint64_t moves, double time_share,
+                                               const std::optional<Plan>& known) {
+  if (moves == 0 || starts.empty()) return std::nullopt;
+  SearchTeam team(graph_, options_, budget, floor_.bytes, std::move(starts));
+  TeamOptions work;
+  work.moves = moves;
+  work.uses_all_time = !options_.work_limit && time_share > 0;
+  if (options_.time_limit) {
+    const std::chrono::duration<double> limit(options_.time_limit->count());
+    const auto now = std::chrono::steady_clock::now();
+    const auto left = started_ + limit - now;
+    work.deadline = now + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                              work.uses_all_time ? left * time_share : left);
+  }
+  work.lower_bound = lower_bound_;
+  work.progress = [&](const std::optional<FoundPlan>& found) {
+    const bool is_better = found && (!known || found->plan.seconds < known->seconds);
+    report("search", is_better ? found->plan : known);
+  };
+  if (auto found = team.run(work)) {
+    keep_leaner({found->plan.needed(), std::move(found->runs)});
+    return std::move(found->plan);
+  }
+  for (std::size_t lane = 0; lane < team.size(); ++lane) {
+    const Runs& runs = team.leanest(lane);
+    keep_leaner({needed_by(graph_, runs, TakeOver::kWhereEqual, options_), runs});
   }
   return std::nullopt;
 }
 
-std::optional<Plan> Portfolio::best_within(Bytes budget) {
+std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
   if (budget < floor_.bytes) return std::nullopt;
   std::optional<Plan> best;
   if (options_.planner != Planner::kRotor && options_.planner != Planner::kSqrt) {
@@ -157,12 +149,8 @@ std::optional<Plan> Portfolio::best_within(Bytes budget) {
   if (!best) {
     best = shelved_within(budget);
     if (searches()) {
-      const std::vector<Runs> from = starts(budget);
-      const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / from.size();
-      for (const Runs& start : from) {
-        if (options_.stop.stop_requested()) break;
-        keep_better(best, searched_within(budget, start, moves), "search");
-      }
+      const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves);
+      keep_better(best, searched_within(budget, starts(budget), moves, time_share, best), "search");
     }
   }
   if (best) state_bound(*best);
@@ -196,7 +184,7 @@ std::optional<Plan> Portfolio::leanest() {
     for (int step = 0; step < kLeanSteps && low < leanest_->needed; ++step) {
       if (options_.stop.stop_requested()) break;
       const Bytes middle = low + Bytes((leanest_->needed - low).count() / 2);
-      if (!searched_within(middle, starts(middle).back(), moves)) low = middle + Bytes(1);
+      if (!searched_within(middle, {starts(middle).back()}, moves)) low = middle + Bytes(1);
     }
   }
   const Lean lean = *leanest_;
@@ -215,7 +203,7 @@ NoPlan Portfolio::explain_no_plan(Bytes budget) {
   look_for_leanest_on_shelves();
   if (searches() && budget < floor_.bytes && leanest_ && floor_.bytes < leanest_->needed) {
     const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
-    static_cast<void>(searched_within(floor_.bytes, starts(floor_.bytes).back(), moves));
+    static_cast<void>(searched_within(floor_.bytes, {starts(floor_.bytes).back()}, moves));
   }
   if (leanest_) no_plan.smallest_feasible = leanest_->needed;
   if (floor_.op) no_plan.forced_op = graph_[*floor_.op].name;

@@ -16,8 +16,9 @@ class Portfolio {
   /// Both must outlive it.
   Portfolio(const TrainingGraph& graph, const PlanOptions& options);
 
-  /// The best plan within the budget, complete but for `planning_seconds`.
-  [[nodiscard]] std::optional<Plan> best_within(Bytes budget);
+  /// The best plan within the budget, complete but for `planning_seconds`. Where time alone limits
+  /// the search, it takes this share of what is left.
+  [[nodiscard]] std::optional<Plan> best_within(Bytes budget, double time_share = 1);
   /// The best plan within the least budget for which one is found; nullopt if there is none at all
   /// (a planner that was stopped).
   [[nodiscard]] std::optional<Plan> leanest();
@@ -31,12 +32,14 @@ class Portfolio {
   [[nodiscard]] const std::vector<Shelf>& shelves();
   [[nodiscard]] std::optional<Plan> plain_within(Bytes budget) const;
   [[nodiscard]] std::optional<Plan> shelved_within(Bytes budget);
-  [[nodiscard]] std::optional<Plan> searched_within(Bytes budget, const Runs& start,
-                                                    std::uint64_t moves);
+  /// No longer than these moves take, or, with a share above 0 of a time that is limited, just as
+  /// long as that. `known` is the plan that progress tells of until there is a better one.
+  [[nodiscard]] std::optional<Plan> searched_within(
+      Bytes budget, std::vector<Runs> starts, std::uint64_t moves, double time_share = 0,
+      const std::optional<Plan>& known = std::nullopt);
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
   void look_for_leanest_on_shelves();
   void keep_leaner(Lean lean);
-  [[nodiscard]] std::optional<Seconds> time_left() const;
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;
   [[nodiscard]] Seconds fastest() const;

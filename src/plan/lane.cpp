@@ -1,0 +1,101 @@
+// A round searches by live bytes, which is fast, and lays the result out. Where the layout does not
+// fit, live bytes alone do not tell the truth about this graph: the search goes on from there with
+// addresses, which is slower, and from then on hot rounds aim below the budget by half of what was
+// missing, and warm ones search with addresses only.
+
+#include "plan/lane.h"
+
+#include <algorithm>
+
+namespace rockmate {
+namespace {
+
+// A move with addresses takes about as long as that many without.
+constexpr std::uint64_t kMoveWithPlaces = 12;
+// Of the time that is left, what a search by live bytes may take if addresses may come after it.
+constexpr double kLiveTime = 0.5;
+// And what any search may take if only a layout comes after it.
+constexpr double kSearchTime = 0.95;
+// Steps of the packer: a tenth of a second or two where a layout does not fit.
+constexpr std::uint64_t kLayoutWork = 30'000'000;
+constexpr double kHot = 1e-2;
+constexpr double kWarm = 1e-3;
+
+}  // namespace
+
+void Lane::run(const Round& round) {
+  if (is_fragmented_ && !round.is_hot && found_) {
+    search_places(round, Runs(found_->runs));
+  } else {
+    search_live(round);
+  }
+}
+
+SearchOptions Lane::options_for(const Round& round, double time_share) {
+  SearchOptions search;
+  // Far apart for neighbouring seeds, lanes and searches.
+  search.seed = seed_ * 0x9E3779B97F4A7C15ULL + searches_++;
+  search.work_limit = round.moves;
+  search.cycles = 1;
+  search.lower_bound = round.lower_bound;
+  search.stop = round.stop;
+  search.start_temperature = round.is_hot ? kHot : kWarm;
+  if (round.deadline) {
+    const std::chrono::duration<double> left = *round.deadline - std::chrono::steady_clock::now();
+    search.time_limit = Seconds(std::max(1e-3, left.count() * time_share));
+  }
+  return search;
+}
+
+void Lane::search_live(const Round& round) {
+  const bool is_sure = !options_.layout || (found_ && !is_fragmented_);
+  const Runs from = round.is_hot || !live_ ? start_ : live_->runs;
+  SearchResult result =
+      improve(graph_, inner_, from, options_for(round, is_sure ? kSearchTime : kLiveTime));
+  if (result.runs.empty() && !from.empty()) return;  // stopped before it began
+  const bool is_better =
+      !live_ ||
+      (result.feasible != live_->feasible
+           ? result.feasible
+           : (result.feasible ? result.seconds < live_->seconds : result.peak < live_->peak));
+  if (is_better) live_ = result;
+  if (!result.feasible || (!is_better && !is_fragmented_)) return;
+  const Bytes needed = keep(result);
+  if (needed <= budget_ || round.stop.stop_requested()) return;
+  is_fragmented_ = true;
+  inner_ = std::max(floor_, std::min(inner_, budget_ - Bytes((needed - budget_).count() / 2)));
+  live_.reset();  // it aimed at another budget
+  Round rest = round;
+  rest.is_hot = false;
+  search_places(rest, result.runs);
+}
+
+void Lane::search_places(const Round& round, const Runs& from) {
+  SearchOptions search = options_for(round, kSearchTime);
+  search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
+  search.layout = true;
+  const SearchResult result = improve(graph_, budget_, from, search);
+  if (result.feasible) keep(result);
+}
+
+// Lays out what would be the best plan; the bytes that it needs.
+Bytes Lane::keep(const SearchResult& result) {
+  if (found_ && result.seconds >= found_->plan.seconds) return budget_;
+  Outcome outcome = try_runs(graph_, result.runs, TakeOver::kWhereEqual, budget_, options_,
+                             {.places = result.places, .work = kLayoutWork});
+  if (outcome.plan && (!found_ || outcome.plan->seconds < found_->plan.seconds)) {
+    outcome.plan->planner = "search";
+    found_ = FoundPlan{*std::move(outcome.plan), result.runs};
+  }
+  return outcome.needed;
+}
+
+void Lane::adopt(const FoundPlan& other) {
+  if (found_ && found_->plan.seconds <= other.plan.seconds) return;
+  found_ = other;
+  if (is_fragmented_) return;
+  const Bytes peak = other.plan.peak;
+  live_ = SearchResult{other.runs, peak, other.plan.seconds, true};
+}
+
+}  // namespace rockmate

@@ -1,0 +1,71 @@
+// One of several searches within one budget. It begins at a plan of its own and goes on in rounds;
+// a round depends on nothing but its arguments and the rounds before, so that lanes can run on any
+// number of threads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+#include "plan/finish.h"
+#include "rockmate/plan.h"
+#include "search/search.h"
+
+namespace rockmate {
+
+/// A plan that the judge has accepted, layout included, and the runs that it is made from.
+struct FoundPlan {
+  Plan plan;
+  Runs runs;
+};
+
+class Lane {
+ public:
+  /// Graph and options must outlive it.
+  Lane(const TrainingGraph& graph, const PlanOptions& options, Bytes budget, Bytes floor,
+       Runs start, std::uint64_t seed)
+      : graph_(graph),
+        options_(options),
+        budget_(budget),
+        floor_(floor),
+        inner_(budget),
+        start_(std::move(start)),
+        seed_(seed) {}
+
+  struct Round {
+    std::uint64_t moves = 0;
+    bool is_hot = true;  ///< from the start; otherwise from the best plan known
+    std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
+    Seconds lower_bound = Seconds(0);
+    std::stop_token stop = {};
+  };
+  void run(const Round& round);
+
+  /// The best so far.
+  [[nodiscard]] const std::optional<FoundPlan>& found() const { return found_; }
+  /// Goes on from another lane's plan where that is better.
+  void adopt(const FoundPlan& other);
+  /// The runs with the fewest live bytes so far, where none are within the budget.
+  [[nodiscard]] const Runs& leanest() const { return live_ ? live_->runs : start_; }
+
+ private:
+  void search_live(const Round& round);
+  void search_places(const Round& round, const Runs& from);
+  [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
+  Bytes keep(const SearchResult& result);
+
+  const TrainingGraph& graph_;
+  const PlanOptions& options_;
+  Bytes budget_;
+  Bytes floor_;
+  Bytes inner_;  // for live bytes: less than the budget where layouts need more
+  Runs start_;
+  std::uint64_t seed_;
+  std::uint64_t searches_ = 0;
+  bool is_fragmented_ = false;        // a plan within the budget had no layout within it
+  std::optional<SearchResult> live_;  // the best by live bytes
+  std::optional<FoundPlan> found_;
+};
+
+}  // namespace rockmate

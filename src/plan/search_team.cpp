@@ -1,0 +1,95 @@
+#include "plan/search_team.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+namespace rockmate {
+namespace {
+
+// Rounds grow twofold, so that the first good plans come early; hot and warm ones take turns. After
+// these, all are as long as the last one.
+constexpr int kGrowingRounds = 6;
+constexpr auto kProgressEvery = std::chrono::milliseconds(100);
+
+bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
+  return found && found->plan.seconds.count() <= bound.count() * (1 + 1e-9);
+}
+
+}  // namespace
+
+SearchTeam::SearchTeam(const TrainingGraph& graph, const PlanOptions& options, Bytes budget,
+                       Bytes floor, std::vector<Runs> starts)
+    : options_(options) {
+  for (Runs& start : starts) {
+    const std::uint64_t seed = (options.seed << 8) + lanes_.size();
+    lanes_.emplace_back(graph, options, budget, floor, std::move(start), seed);
+  }
+}
+
+std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
+  std::uint64_t left = lanes_.empty() ? 0 : team.moves / lanes_.size();
+  const std::uint64_t first = left / ((std::uint64_t{1} << kGrowingRounds) - 1) + 1;
+  const auto is_late = [&] {
+    return team.deadline && std::chrono::steady_clock::now() >= *team.deadline;
+  };
+  for (int k = 0; left > 0 || (team.uses_all_time && team.deadline); ++k) {
+    if (options_.stop.stop_requested() || is_late() || meets(best_, team.lower_bound)) break;
+    Lane::Round round;
+    round.moves = first << std::min(k, kGrowingRounds - 1);
+    if (!team.uses_all_time) round.moves = std::min(round.moves, left);
+    left -= std::min(left, round.moves);
+    round.is_hot = k % 2 == 0;
+    round.deadline = team.deadline;
+    round.lower_bound = team.lower_bound;
+    run_round(round, team);
+    share_best();
+    if (team.progress) team.progress(best_);
+  }
+  return best_;
+}
+
+// A lane that meets the bound stops those behind it: of equally fast plans the first lane's is
+// taken, so nothing that they could still find matters.
+void SearchTeam::run_round(const Lane::Round& round, const TeamOptions& team) {
+  std::vector<std::stop_source> stops(lanes_.size());
+  const std::stop_callback stop_all(options_.stop, [&] {
+    for (std::stop_source& stop : stops) stop.request_stop();
+  });
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < lanes_.size(); i = next++) {
+      Lane::Round mine = round;
+      mine.stop = stops[i].get_token();
+      lanes_[i].run(mine);
+      if (!meets(lanes_[i].found(), team.lower_bound)) continue;
+      for (std::size_t k = i + 1; k < lanes_.size(); ++k) stops[k].request_stop();
+    }
+  };
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t wanted =
+      options_.threads > 0 ? static_cast<std::size_t>(options_.threads) : cores;
+  std::vector<std::future<void>> workers;
+  for (std::size_t t = 0; t < std::min(wanted, lanes_.size()); ++t) {
+    workers.push_back(std::async(std::launch::async, work));
+  }
+  for (std::future<void>& worker : workers) {
+    while (worker.wait_for(kProgressEvery) != std::future_status::ready) {
+      if (team.progress) team.progress(best_);
+    }
+  }
+  for (std::future<void>& worker : workers) worker.get();
+}
+
+void SearchTeam::share_best() {
+  for (const Lane& lane : lanes_) {
+    if (!lane.found()) continue;
+    if (!best_ || lane.found()->plan.seconds < best_->plan.seconds) best_ = lane.found();
+  }
+  if (!best_) return;
+  for (Lane& lane : lanes_) lane.adopt(*best_);
+}
+
+}  // namespace rockmate
