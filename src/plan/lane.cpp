@@ -11,7 +11,7 @@ namespace rockmate {
 namespace {
 
 // A move with addresses takes about as long as that many without.
-constexpr std::uint64_t kMoveWithPlaces = 12;
+constexpr std::uint64_t kMoveWithPlaces = 5;
 // Of the time that is left, what a search by live bytes may take if addresses may come after it.
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.

@@ -39,9 +39,9 @@ constexpr double kStepsPerSweep = 3;  // a sweep: as many moves as there are ops
 // What is outside of an arena is hardly ever nothing while it is warm, so this price starts low,
 // and climbs at a pace that is told in parts of the work.
 constexpr Prices kArenaPrices{4e-3, 10, 1e-4};
-constexpr double kStepsPerCycle = 1500;
+constexpr double kStepsPerCycle = 600;
 // Of items in the arena, after each move of the plan.
-constexpr int kPushes = 8;
+constexpr int kPushes = 3;
 
 class Annealing {
  public:
@@ -106,13 +106,7 @@ class Annealing {
             double temperature) {
     const double limit =
         energy(state, arena, price) - temperature * std::log(1 - random_.uniform());
-    bool stays = moves.propose();
-    if (stays && arena) {
-      // What is above the budget has no place in the arena either.
-      stays = energy(state, std::nullopt, price) <= limit;
-      if (stays) arena->follow();
-    }
-    if (stays && energy(state, arena, price) <= limit) {
+    if (moves.propose() && is_within(limit, state, arena, price)) {
       state.commit();
       if (arena) arena->commit();
       keep_best(state, arena);
@@ -125,6 +119,18 @@ class Annealing {
       arena->commit();
       if (arena->fits()) keep_best(state, arena);
     }
+  }
+
+  // From cheap to dear: most moves are refused for their seconds alone.
+  [[nodiscard]] bool is_within(double limit, State& state, std::optional<Arena>& arena,
+                               double price) const {
+    if (state.seconds() * per_second_ > limit) return false;
+    state.settle();
+    // What is above the budget has no place in the arena either.
+    if (energy(state, std::nullopt, price) > limit) return false;
+    if (!arena) return true;
+    arena->follow();
+    return energy(state, arena, price) <= limit;
   }
 
   [[nodiscard]] static double violation(const State& state, const std::optional<Arena>& arena) {

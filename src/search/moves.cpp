@@ -37,7 +37,6 @@ bool Moves::rechoose() {
   if (offered < 2) return false;
   const std::size_t step = 1 + random_.below(offered - 1);
   state_.choose(run, static_cast<std::uint16_t>((state_.choice(run) + step) % offered));
-  state_.settle();
   return true;
 }
 

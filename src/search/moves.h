@@ -16,7 +16,7 @@ class Moves {
   Moves(const Problem& problem, State& state, Random& random, Arena* arena = nullptr)
       : problem_(problem), state_(state), random_(random), arena_(arena) {}
 
-  /// Changes the state by a random move and settles it; the caller commits or rolls back. False:
+  /// Changes the state by a random move; the caller settles it, and commits or rolls back. False:
   /// the move that was drawn is not possible here, roll back.
   bool propose();
 

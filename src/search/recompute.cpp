@@ -84,7 +84,6 @@ bool Moves::forget() {
   for (int k = 0; k < kTries; ++k) {
     const ValueId v = problem_.forgettable[random_.below(problem_.forgettable.size())];
     if (!forget_across(slot, v)) continue;
-    state_.settle();
     return true;
   }
   return false;
@@ -94,12 +93,12 @@ bool Moves::drop() {
   const RunId run = random_rerun();
   if (run == kEnd || !can_remove(run)) return false;
   remove_with_inputs(run);
-  state_.settle();
   return true;
 }
 
 bool Moves::replace() {
   if (!drop()) return false;
+  state_.settle();
   if (arena_) arena_->follow();
   if (is_over()) forget();
   return true;

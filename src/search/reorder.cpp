@@ -49,7 +49,6 @@ bool Moves::shift() {
   if (next == run || next == next_run(state_.slot(run) + 1)) return false;
   state_.insert_before(next, state_.op(run), state_.choice(run));
   state_.remove(run);
-  state_.settle();
   return true;
 }
 
@@ -120,7 +119,6 @@ bool Moves::drag() {
     const RunId next = next_run(here + distance);
     if (next == next_run(here + 1) || !drag_later(run, next)) return false;
   }
-  state_.settle();
   return true;
 }
 

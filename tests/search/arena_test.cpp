@@ -85,6 +85,7 @@ void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
   for (int k = 0; k < moves_to_draw && !::testing::Test::HasFailure(); ++k) {
     const auto before = offsets_of(arena);
     const bool moved = moves.propose();
+    if (moved) state.settle();
     if (moved) arena.follow();
     if (moved) expect_agreement(graph, state, arena, capacity);
     if (moved && random.chance(0.6)) {

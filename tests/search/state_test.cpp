@@ -59,6 +59,7 @@ void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
   for (int k = 0; k < moves_to_draw && !::testing::Test::HasFailure(); ++k) {
     const Runs before = state.runs();
     const bool moved = moves.propose();
+    if (moved) state.settle();
     if (moved) expect_agreement(problem, state, budget);
     if (moved && random.chance(0.6)) {
       state.commit();
@@ -108,6 +109,7 @@ TEST(State, SurvivesManyMovesOfALongChain) {
   for (int k = 0; k < 20'000; ++k) {
     const double before = state.seconds();
     if (moves.propose() && state.seconds() <= before) {
+      state.settle();
       state.commit();
       ++kept;
     } else {
