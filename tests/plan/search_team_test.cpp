@@ -1,0 +1,107 @@
+#include "plan/search_team.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+#include "rockmate/schedule.h"
+#include "support/random_graph.h"
+
+namespace rockmate {
+namespace {
+
+TrainingGraph tangled_graph(std::uint64_t seed) {
+  return testing::random_graph(seed, {.forward_ops = 40, .updates = false});
+}
+
+Bytes share_of(const TrainingGraph& graph, double share) { return *Budget::share(share).on(graph); }
+
+SearchTeam team_of(const TrainingGraph& graph, const PlanOptions& options, Bytes budget,
+                   std::size_t lanes) {
+  return {graph, options, budget, Bytes(), std::vector<Runs>(lanes, program_order(graph))};
+}
+
+TEST(SearchTeam, FindsTheSameOnAnyNumberOfThreads) {
+  int found_any = 0;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const TrainingGraph graph = tangled_graph(seed);
+    const Bytes budget = share_of(graph, 0.7);
+    std::string first;
+    for (const int threads : {1, 2, 3}) {
+      PlanOptions options;
+      options.threads = threads;
+      const auto found = team_of(graph, options, budget, 3).run({.moves = 20'000});
+      const std::string text = found ? plan_to_json(found->plan, graph) : "none";
+      if (first.empty()) first = text;
+      EXPECT_EQ(text, first) << "graph " << seed << " on " << threads << " threads";
+      found_any += found.has_value();
+    }
+  }
+  EXPECT_GT(found_any, 15);
+}
+
+// Whether or not addresses have to be searched for, what comes out has a layout within the budget.
+TEST(SearchTeam, FindsPlansWhoseLayoutFits) {
+  int found_any = 0, fragmented = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const TrainingGraph graph = tangled_graph(seed);
+    const Bytes budget = share_of(graph, 0.6);
+    const auto found = team_of(graph, {}, budget, 1).run({.moves = 20'000});
+    if (!found) continue;
+    ++found_any;
+    EXPECT_LE(found->plan.needed(), budget) << "graph " << seed;
+    fragmented += found->plan.needed() > found->plan.peak;
+    const auto again = simulate(graph, found->plan.schedule);
+    ASSERT_TRUE(again) << again.error();
+    EXPECT_EQ(again->peak, found->plan.peak);
+  }
+  EXPECT_GT(found_any, 10);
+  EXPECT_GT(fragmented, 0);
+}
+
+TEST(SearchTeam, EndsAtALowerBoundThatIsMet) {
+  const TrainingGraph graph = tangled_graph(1);
+  const Bytes budget = simulate(graph, plain_schedule(graph))->peak + Bytes(1'000'000);
+  const auto found = team_of(graph, {}, budget, 2)
+                         .run({.moves = std::uint64_t{1} << 60,
+                               .lower_bound = Seconds(graph.plain_seconds().count() + 1)});
+  EXPECT_TRUE(found.has_value());
+}
+
+TEST(SearchTeam, DoesNothingWithoutMovesOrTime) {
+  const TrainingGraph graph = tangled_graph(1);
+  const Bytes budget = simulate(graph, plain_schedule(graph))->peak;
+  EXPECT_FALSE(team_of(graph, {}, budget, 2).run({}).has_value());
+  EXPECT_FALSE(team_of(graph, {}, budget, 2)
+                   .run({.moves = 1000, .deadline = std::chrono::steady_clock::time_point()})
+                   .has_value());
+}
+
+TEST(SearchTeam, ReportsWhileItSearchesAndStopsWhenAsked) {
+  const TrainingGraph graph = tangled_graph(2);
+  std::stop_source source;
+  PlanOptions options;
+  options.stop = source.get_token();
+  const auto caller = std::this_thread::get_id();
+  int calls = 0;
+  const auto progress = [&](const std::optional<FoundPlan>&) {
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    if (++calls == 3) source.request_stop();
+  };
+  SearchTeam team = team_of(graph, options, share_of(graph, 0.3), 2);
+  static_cast<void>(team.run({.moves = std::uint64_t{1} << 60, .progress = progress}));
+  EXPECT_GE(calls, 3);
+}
+
+TEST(SearchTeam, NamesTheLeanestRunsWhereNothingFits) {
+  const TrainingGraph graph = tangled_graph(3);
+  SearchTeam team = team_of(graph, {}, graph.static_bytes(), 1);
+  EXPECT_FALSE(team.run({.moves = 5'000}).has_value());
+  const auto trace = simulate(graph, schedule_from_runs(graph, team.leanest(0)));
+  ASSERT_TRUE(trace) << trace.error();
+  EXPECT_LT(trace->peak, simulate(graph, plain_schedule(graph))->peak);
+}
+
+}  // namespace
+}  // namespace rockmate
