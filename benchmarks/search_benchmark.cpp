@@ -2,6 +2,7 @@
 //
 //   search_benchmark SECONDS SEED GRAPH.json BUDGET...   BUDGET: bytes, or "70%" of the plain peak
 //   search_benchmark SECONDS SEED                        moves per second against the graph's size
+//   search_benchmark SECONDS SEED --layout GRAPH.json BUDGET...   then as long again with addresses
 //
 // Each plan is replayed by the judge; a line ends in "WRONG" and the program in 1 where its figures
 // are not the judge's.
@@ -64,16 +65,23 @@ Bytes parse_budget(const std::string& text, Bytes plain_peak) {
 }
 
 // One line; false where the judge disagrees.
-bool measure(const TrainingGraph& graph, Bytes budget, double seconds, std::uint64_t seed) {
+bool measure(const TrainingGraph& graph, Bytes budget, double seconds, std::uint64_t seed,
+             bool layout = false) {
   using Clock = std::chrono::steady_clock;
-  const auto begin = Clock::now();
-  const SearchResult found =
-      improve(graph, budget, program_order(graph),
-              {.seed = seed, .work_limit = 1ULL << 62, .time_limit = Seconds(seconds)});
+  SearchOptions options{.seed = seed, .work_limit = 1ULL << 62, .time_limit = Seconds(seconds)};
+  auto begin = Clock::now();
+  SearchResult found = improve(graph, budget, program_order(graph), options);
+  if (layout) {
+    options.cycles = 1;
+    options.start_temperature = options.reheat_temperature;
+    options.layout = true;
+    begin = Clock::now();
+    found = improve(graph, budget, found.runs, options);
+  }
   const double elapsed = std::chrono::duration<double>(Clock::now() - begin).count();
   const auto trace = simulate(graph, schedule_from_runs(graph, found.runs, TakeOver::kWhereEqual));
   const bool agrees =
-      trace && trace->peak == found.peak && found.feasible == (trace->peak <= budget) &&
+      trace && trace->peak == found.peak && (!found.feasible || trace->peak <= budget) &&
       std::abs(trace->seconds.count() - found.seconds.count()) <= 1e-9 * found.seconds.count();
   fmt::print(
       "{:<16.16} {:>6} ops  budget {:>13}  peak {:>13}  overhead {:>8.3f} %{}  {:.3f} M "
@@ -88,7 +96,7 @@ bool measure(const TrainingGraph& graph, Bytes budget, double seconds, std::uint
 
 int run(const std::vector<std::string>& arguments) {
   if (arguments.size() < 2) {
-    fmt::print(stderr, "usage: search_benchmark SECONDS SEED [GRAPH.json BUDGET...]\n");
+    fmt::print(stderr, "usage: search_benchmark SECONDS SEED [[--layout] GRAPH.json BUDGET...]\n");
     return 2;
   }
   const double seconds = std::stod(arguments[0]);
@@ -105,9 +113,11 @@ int run(const std::vector<std::string>& arguments) {
     }
     return good ? 0 : 1;
   }
-  const TrainingGraph graph = read_graph(arguments[2]);
-  for (std::size_t k = 3; k < arguments.size(); ++k) {
-    good &= measure(graph, parse_budget(arguments[k], plain_peak(graph)), seconds, seed);
+  const bool layout = arguments[2] == "--layout" && arguments.size() > 3;
+  const std::size_t file = layout ? 3 : 2;
+  const TrainingGraph graph = read_graph(arguments[file]);
+  for (std::size_t k = file + 1; k < arguments.size(); ++k) {
+    good &= measure(graph, parse_budget(arguments[k], plain_peak(graph)), seconds, seed, layout);
   }
   return good ? 0 : 1;
 }

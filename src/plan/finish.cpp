@@ -121,10 +121,10 @@ std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs, TakeOve
 }
 
 Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
-                const PlanOptions& options) {
+                const PlanOptions& options, std::uint64_t layout_work) {
   const Replayed replayed = replay(graph, runs, take_over);
   if (!options.layout) return replayed.trace.peak;
-  const Layout layout = lay_out(replayed.trace, {.work_limit = LayoutStart().work});
+  const Layout layout = lay_out(replayed.trace, {.work_limit = layout_work});
   return std::max(replayed.trace.peak, replayed.trace.static_bytes + layout.arena_bytes);
 }
 

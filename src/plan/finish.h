@@ -43,6 +43,7 @@ struct LayoutStart {
 
 /// The bytes that these runs need at least, layout included unless the options leave it out.
 [[nodiscard]] Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
-                              const PlanOptions& options);
+                              const PlanOptions& options,
+                              std::uint64_t layout_work = LayoutStart().work);
 
 }  // namespace rockmate

@@ -59,18 +59,22 @@ void Lane::search_live(const Round& round) {
            ? result.feasible
            : (result.feasible ? result.seconds < live_->seconds : result.peak < live_->peak));
   if (is_better) live_ = result;
-  if (!result.feasible || (!is_better && !is_fragmented_)) return;
-  const Bytes needed = keep(result);
-  if (needed <= budget_ || round.stop.stop_requested()) return;
-  is_fragmented_ = true;
-  inner_ = std::max(floor_, std::min(inner_, budget_ - Bytes((needed - budget_).count() / 2)));
-  live_.reset();  // it aimed at another budget
   Round rest = round;
   rest.is_hot = false;
-  search_places(rest, result.runs);
+  if (result.feasible && (is_better || is_fragmented_)) {
+    const Bytes needed = keep(result);
+    if (needed <= budget_) return;
+    is_fragmented_ = true;
+    inner_ = std::max(floor_, std::min(inner_, budget_ - Bytes((needed - budget_).count() / 2)));
+    live_.reset();  // it aimed at another budget
+    search_places(rest, result.runs);
+  } else if (is_fragmented_ && result.peak <= budget_) {
+    search_places(rest, result.runs);
+  }
 }
 
 void Lane::search_places(const Round& round, const Runs& from) {
+  if (round.stop.stop_requested()) return;
   SearchOptions search = options_for(round, kSearchTime);
   search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
   search.layout = true;
@@ -86,8 +90,16 @@ Bytes Lane::keep(const SearchResult& result) {
   if (outcome.plan && (!found_ || outcome.plan->seconds < found_->plan.seconds)) {
     outcome.plan->planner = "search";
     found_ = FoundPlan{*std::move(outcome.plan), result.runs};
+  } else if (!closest_ || outcome.needed < closest_->needed) {
+    closest_ = Lean{outcome.needed, result.runs};
   }
   return outcome.needed;
+}
+
+Lean Lane::closest() const {
+  if (closest_) return *closest_;
+  const Runs& runs = live_ ? live_->runs : start_;
+  return {needed_by(graph_, runs, TakeOver::kWhereEqual, options_, kLayoutWork), runs};
 }
 
 void Lane::adopt(const FoundPlan& other) {

@@ -9,6 +9,7 @@
 #include <stop_token>
 
 #include "plan/finish.h"
+#include "plan/shelf.h"
 #include "rockmate/plan.h"
 #include "search/search.h"
 
@@ -46,8 +47,8 @@ class Lane {
   [[nodiscard]] const std::optional<FoundPlan>& found() const { return found_; }
   /// Goes on from another lane's plan where that is better.
   void adopt(const FoundPlan& other);
-  /// The runs with the fewest live bytes so far, where none are within the budget.
-  [[nodiscard]] const Runs& leanest() const { return live_ ? live_->runs : start_; }
+  /// What came closest to the budget, where there is no plan; takes a layout to say.
+  [[nodiscard]] Lean closest() const;
 
  private:
   void search_live(const Round& round);
@@ -64,6 +65,7 @@ class Lane {
   std::uint64_t seed_;
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
+  std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
   std::optional<FoundPlan> found_;
 };

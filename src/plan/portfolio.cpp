@@ -144,10 +144,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<Runs> s
     keep_leaner({found->plan.needed(), std::move(found->runs)});
     return std::move(found->plan);
   }
-  for (std::size_t lane = 0; lane < team.size(); ++lane) {
-    const Runs& runs = team.leanest(lane);
-    keep_leaner({needed_by(graph_, runs, TakeOver::kWhereEqual, options_), runs});
-  }
+  keep_leaner(team.closest());
   return std::nullopt;
 }
 

@@ -92,4 +92,13 @@ void SearchTeam::share_best() {
   for (Lane& lane : lanes_) lane.adopt(*best_);
 }
 
+Lean SearchTeam::closest() const {
+  Lean closest = lanes_.front().closest();
+  for (std::size_t i = 1; i < lanes_.size(); ++i) {
+    Lean other = lanes_[i].closest();
+    if (other.needed < closest.needed) closest = std::move(other);
+  }
+  return closest;
+}
+
 }  // namespace rockmate

@@ -29,9 +29,8 @@ class SearchTeam {
 
   /// The best plan that any lane has found.
   [[nodiscard]] std::optional<FoundPlan> run(const TeamOptions& team);
-  /// What the lanes came closest to the budget with, where there is no plan.
-  [[nodiscard]] const Runs& leanest(std::size_t lane) const { return lanes_[lane].leanest(); }
-  [[nodiscard]] std::size_t size() const { return lanes_.size(); }
+  /// What any lane came closest to the budget with, where there is no plan.
+  [[nodiscard]] Lean closest() const;
 
  private:
   void run_round(const Lane::Round& round, const TeamOptions& team);

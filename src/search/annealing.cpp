@@ -18,6 +18,9 @@
 // A plan that stays above the budget until the price is at its top is in a trap which no price
 // opens: the price falls to its bottom, the plan gives up what it paid for, and climbs again.
 //
+// With an arena, the bytes of what finds no place in it stand in for those above the budget, and
+// after each move of the plan some items are pushed to other places (arena.h).
+//
 // The work is cut into cycles, each twice as long as the one before, so that the first good plans
 // come early. Cycles alternate between a hot one from the start, which finds other valleys than the
 // ones before, and a warm one from the best plan so far, which finds the bottom of its valley. In

@@ -51,7 +51,9 @@ struct SearchResult {
   Runs runs;   ///< for schedule_from_runs(..., TakeOver::kWhereEqual)
   Bytes peak;  ///< as the judge counts it, static bytes included
   Seconds seconds;
-  bool feasible = false;  ///< peak <= budget; otherwise the plan with the smallest peak seen
+  /// peak <= budget, and with a layout, places for all; otherwise the plan with the smallest peak
+  /// seen.
+  bool feasible = false;
   std::vector<PlaceOfRun> places = {};  ///< where the search looked at places
   std::uint64_t moves = 0;
 };

@@ -94,11 +94,11 @@ TEST(SearchTeam, ReportsWhileItSearchesAndStopsWhenAsked) {
   EXPECT_GE(calls, 3);
 }
 
-TEST(SearchTeam, NamesTheLeanestRunsWhereNothingFits) {
+TEST(SearchTeam, NamesTheClosestRunsWhereNothingFits) {
   const TrainingGraph graph = tangled_graph(3);
   SearchTeam team = team_of(graph, {}, graph.static_bytes(), 1);
   EXPECT_FALSE(team.run({.moves = 5'000}).has_value());
-  const auto trace = simulate(graph, schedule_from_runs(graph, team.leanest(0)));
+  const auto trace = simulate(graph, schedule_from_runs(graph, team.closest().runs));
   ASSERT_TRUE(trace) << trace.error();
   EXPECT_LT(trace->peak, simulate(graph, plain_schedule(graph))->peak);
 }

@@ -1,0 +1,126 @@
+// After any series of moves and pushes, kept or undone, the arena holds storages and workspaces
+// that the judge knows, none over another, and it says that all fit only where all are inside.
+#include "search/arena.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "schedule/layout.h"
+#include "search/moves.h"
+#include "support/packing_judge.h"
+#include "support/random_graph.h"
+
+namespace rockmate::search {
+namespace {
+
+using Key = std::tuple<std::size_t, bool, ValueId>;
+
+// What the judge says has to have a place.
+std::map<Key, PackItem> judged_items(const TrainingGraph& graph, const Runs& runs) {
+  const Schedule schedule = schedule_from_runs(graph, runs, TakeOver::kWhereEqual);
+  const auto trace = simulate(graph, schedule);
+  if (!trace) {
+    ADD_FAILURE() << trace.error();
+    return {};
+  }
+  std::vector<std::size_t> run_of_action;
+  std::size_t run = 0;
+  for (const Action& action : schedule) {
+    run_of_action.push_back(run);
+    if (std::holds_alternative<Compute>(action)) ++run;
+  }
+  std::map<Key, PackItem> items;
+  for (const StorageLifetime& life : trace->lifetimes) {
+    items[{run_of_action[life.first], false, graph[life.value].storage}] = {
+        life.first, life.last + 1, life.bytes};
+  }
+  for (const WorkspaceUse& use : trace->workspaces) {
+    items[{run_of_action[use.action], true, ValueId()}] = {use.action, use.action + 1, use.bytes};
+  }
+  return items;
+}
+
+std::map<Key, Bytes> offsets_of(const Arena& arena) {
+  std::map<Key, Bytes> offsets;
+  for (const PlaceOfRun& place : arena.places()) {
+    offsets[{place.run, place.is_workspace, place.is_workspace ? ValueId() : place.storage}] =
+        place.offset;
+  }
+  return offsets;
+}
+
+void expect_agreement(const TrainingGraph& graph, const State& state, const Arena& arena,
+                      Bytes capacity) {
+  const auto items = judged_items(graph, state.runs());
+  const auto offsets = offsets_of(arena);
+  EXPECT_EQ(arena.places().size(), offsets.size());
+  EXPECT_EQ(arena.fits(), offsets.size() == items.size());
+  EXPECT_EQ(arena.fits(), arena.outside() == 0);
+  std::vector<PackItem> packed;
+  Packing packing;
+  for (const auto& [key, offset] : offsets) {
+    ASSERT_TRUE(items.contains(key)) << "run " << std::get<0>(key);
+    packed.push_back(items.at(key));
+    packing.offsets.push_back(offset);
+    packing.height = std::max(packing.height, offset + packed.back().size);
+  }
+  EXPECT_LE(packing.height, capacity);
+  EXPECT_EQ(testing::complaint(packed, packing), "");
+}
+
+// Draws moves and pushes, keeps some, undoes the others, and compares after each.
+void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
+  const Problem problem(graph);
+  Random random(seed);
+  const Bytes movable = simulate(graph, plain_schedule(graph))->peak - graph.static_bytes();
+  const Bytes capacity(movable.count() * (5 + static_cast<int>(seed % 6)) / 10);
+  State state(problem, static_cast<double>((graph.static_bytes() + capacity).count()),
+              program_order(graph));
+  Arena arena(problem, state, capacity.count(), random);
+  Moves moves(problem, state, random, &arena);
+  for (int k = 0; k < moves_to_draw && !::testing::Test::HasFailure(); ++k) {
+    const auto before = offsets_of(arena);
+    const bool moved = moves.propose();
+    if (moved) state.settle();
+    if (moved) arena.follow();
+    if (moved) expect_agreement(graph, state, arena, capacity);
+    if (moved && random.chance(0.6)) {
+      state.commit();
+      arena.commit();
+    } else {
+      state.rollback();
+      arena.rollback();
+      EXPECT_EQ(offsets_of(arena), before) << "move " << k;
+    }
+    arena.push(random.chance(0.5) ? 1e9 : 1e-9);
+    if (random.chance(0.7)) {
+      arena.commit();
+    } else {
+      arena.rollback();
+    }
+    expect_agreement(graph, state, arena, capacity);
+  }
+}
+
+TEST(Arena, AgreesWithTheJudgeAfterEveryMove) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    walk(rockmate::testing::random_graph(
+             seed, {.forward_ops = 4 + static_cast<int>(seed % 20), .statistics = seed % 3 == 0}),
+         seed, 50);
+  }
+}
+
+TEST(Arena, AgreesWithTheJudgeOnLargerGraphs) {
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    walk(rockmate::testing::random_graph(seed, {.forward_ops = 80}), seed, 100);
+  }
+}
+
+}  // namespace
+}  // namespace rockmate::search
