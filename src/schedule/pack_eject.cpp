@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -62,10 +63,19 @@ class Ends {
   std::vector<Row> rows_;
 };
 
+std::int64_t common_divisor(const PackProblem& problem) {
+  std::int64_t divisor = 0;
+  for (const Extent& item : problem.items) divisor = std::gcd(divisor, item.size.count());
+  return divisor;
+}
+
 class Ejection {
  public:
   Ejection(const PackProblem& problem, Bytes capacity, const Placement& start, std::uint64_t seed)
-      : problem_(problem), capacity_(capacity), offsets_(start.offsets), random_(seed) {
+      : problem_(problem),
+        capacity_(whole_units(capacity.count(), common_divisor(problem))),
+        offsets_(start.offsets),
+        random_(seed) {
     const std::size_t n = problem.items.size();
     double sum = 0;
     for (const Extent& item : problem.items) {
@@ -76,7 +86,7 @@ class Ejection {
     for (double& worth : first_worth_) worth *= static_cast<double>(n) / sum;
     worth_ = first_worth_;
     for (std::uint32_t i = 0; i < n; ++i) {
-      if (offsets_[i] + problem.items[i].size > capacity) {
+      if (offsets_[i] + problem.items[i].size > capacity_) {
         waiting_.push_back(i);
       } else {
         put(i);

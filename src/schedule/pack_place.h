@@ -14,6 +14,12 @@ struct PlacedEnd {
   std::uint32_t item;
 };
 
+/// The part of `capacity` that sizes with this greatest common divisor can fill. Within it every
+/// place is a multiple of the divisor: storages of whole cache lines stay on cache lines.
+[[nodiscard]] constexpr std::int64_t whole_units(std::int64_t capacity, std::int64_t divisor) {
+  return divisor > 0 ? capacity - capacity % divisor : capacity;
+}
+
 /// Offers an item of `size` <= capacity each place that could be cheapest, by rising offset, with
 /// the sum of the prices of those that would have to leave: `offer(offset, price)`. The item meets
 /// exactly the items listed, once by rising lower and once by rising upper ends. Places are those

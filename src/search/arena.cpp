@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/check.h"
 #include "schedule/packing.h"
@@ -19,12 +20,25 @@ constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
 // Of the pushes, those of items that have a place.
 constexpr double kMoveInside = 0.3;
 
+// Of the sizes of all that may lie in the arena.
+std::int64_t common_divisor(const Problem& problem) {
+  std::int64_t divisor = 0;
+  const auto add = [&](double bytes) {
+    divisor = std::gcd(divisor, static_cast<std::int64_t>(bytes));
+  };
+  for (const double bytes : problem.bytes) add(bytes);
+  for (std::size_t o = 0; o < problem.op_count; ++o) {
+    for (const Choice& choice : problem.choices[OpId(o)]) add(choice.workspace);
+  }
+  return divisor;
+}
+
 }  // namespace
 
 Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random)
     : problem_(problem),
       state_(state),
-      capacity_(capacity),
+      capacity_(whole_units(capacity, common_divisor(problem))),
       random_(random),
       group_of_(problem.value_count),
       storages_(problem.value_count),
