@@ -69,8 +69,8 @@ inline constexpr DType kDTypeOf = [] {
 class Executor {
  public:
   /// The model outlives the executor. Sources begin with the model's data and fills. Throws
-  /// InvalidInput where the plan is for another graph, breaks a rule, has no layout or too little
-  /// workspace for the engine, or the engine lacks a kernel.
+  /// InvalidInput where the plan is for another graph, breaks a rule or its own budget, has no
+  /// layout or too little workspace for the engine, or the engine lacks a kernel.
   Executor(const TrainingModel& model, const Plan& plan, const ExecutorOptions& options = {});
   /// With an engine of one's own (src/exec/engine.h).
   Executor(const TrainingModel& model, const Plan& plan, std::unique_ptr<Engine> engine,

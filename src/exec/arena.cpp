@@ -35,8 +35,8 @@ Arena::Arena(Bytes size) {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const auto wanted = static_cast<std::size_t>(size.count());
   const std::size_t pages = (wanted + page - 1) / page * page;
-  void* const start = mmap(nullptr, pages + page, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const start =
+      mmap(nullptr, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED ||
       mprotect(static_cast<std::byte*>(start) + pages, page, PROT_NONE) != 0) {
     if (start != MAP_FAILED) munmap(start, pages + page);

@@ -27,6 +27,11 @@ void check(const TrainingModel& model, const Plan& plan) {
   const auto trace = simulate(graph, plan.schedule);
   if (!trace) refuse(model, trace.error().message);
   if (const auto broken = check_layout(graph, *trace, *plan.layout)) refuse(model, broken->message);
+  const Bytes needed = std::max(trace->peak, trace->static_bytes + plan.layout->arena_bytes);
+  if (needed > plan.budget) {
+    refuse(model,
+           fmt::format("it needs {} bytes, its budget is {}", needed.count(), plan.budget.count()));
+  }
   for (const LayoutRow& row : plan.layout->rows) {
     if (row.offset == aligned(row.offset)) continue;
     refuse(model, fmt::format("layout: the offset {} of action {} is no multiple of {}",

@@ -36,8 +36,9 @@ struct Program {
   Bytes bytes;  ///< static bytes and arena: what the plan needs
 };
 
-/// Judges the plan first. Throws InvalidInput where it is for another graph, breaks a rule, has no
-/// layout, or has an address that is not a multiple of kAlignment. Linear in the plan.
+/// Judges the plan first. Throws InvalidInput where it is for another graph, breaks a rule or its
+/// own budget, has no layout, or has an address that is not a multiple of kAlignment. Linear in the
+/// plan.
 [[nodiscard]] Program resolve(const TrainingModel& model, const Plan& plan);
 
 }  // namespace rockmate

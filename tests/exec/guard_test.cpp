@@ -159,6 +159,7 @@ TEST(Guard, FindsAReadOfFreedMemory) {
     row.offset = plan.layout->arena_bytes;
     plan.layout->arena_bytes += row.bytes;
   }
+  plan.budget = plan.needed();
   EXPECT_THAT(error_of(options, plan), HasSubstr("read what is none of its inputs"));
 }
 

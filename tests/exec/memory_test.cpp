@@ -109,6 +109,7 @@ TEST(Memory, ThePartOfAPlanThatNeverRunsIsNotMeasured) {
                                      });
   top.bytes += Bytes(6400);
   roomy.layout->arena_bytes += Bytes(640 + 6400);
+  roomy.budget = roomy.needed();
   Executor executor(model, roomy);
   EXPECT_EQ(executor.planned(), roomy.needed());
   EXPECT_EQ(executor.step().measured, roomy.needed() - Bytes(6400));
