@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "schedule/pack_place.h"
@@ -42,6 +43,7 @@ class Arena {
   void rollback();
 
  private:
+  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
   enum class Status : std::uint8_t { kGone, kOutside, kInside };
   struct Item {
     ValueId head;  // the first storage; meaningless for a workspace

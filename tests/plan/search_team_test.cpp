@@ -96,7 +96,8 @@ TEST(SearchTeam, ReportsWhileItSearchesAndStopsWhenAsked) {
 
 TEST(SearchTeam, NamesTheClosestRunsWhereNothingFits) {
   const TrainingGraph graph = tangled_graph(3);
-  SearchTeam team = team_of(graph, {}, graph.static_bytes(), 1);
+  const PlanOptions options;
+  SearchTeam team = team_of(graph, options, graph.static_bytes(), 1);
   EXPECT_FALSE(team.run({.moves = 5'000}).has_value());
   const auto trace = simulate(graph, schedule_from_runs(graph, team.closest().runs));
   ASSERT_TRUE(trace) << trace.error();
