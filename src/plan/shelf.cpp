@@ -19,6 +19,9 @@ constexpr std::size_t kLeanest = 12;
 // a side come to this, and at least so many; then steps to leaner ones double.
 constexpr std::size_t kTriedOps = 200'000;
 constexpr std::size_t kTried = 16;
+// Steps of the packer for each of them, and how many that need more get all of its steps.
+constexpr std::uint64_t kDraftWork = 3'000'000;
+constexpr std::size_t kCareful = 3;
 // Seconds that differ by this share are the same, added up in another order.
 constexpr double kRounding = 1e-9;
 constexpr std::size_t kCoarseBlocks = 80;
@@ -81,9 +84,12 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
       std::upper_bound(drafts_.begin(), drafts_.end(), budget,
                        [](Bytes bytes, const Draft& draft) { return bytes < draft.peak; });
   const auto within = static_cast<std::size_t>(beyond - drafts_.begin());
-  const auto finished = [&](std::size_t i) {
+  PlanOptions live = options;
+  live.layout = false;
+  const auto finished = [&](std::size_t i, std::uint64_t work) -> std::optional<Plan> {
     const Runs runs = with_implementations(graph, drafts_[i].runs(), TakeOver::kWhereEqual, budget);
-    return finish(graph, runs, TakeOver::kWhereEqual, budget, options);
+    if (needed_by(graph, runs, TakeOver::kWhereEqual, live) > budget) return std::nullopt;
+    return try_runs(graph, runs, TakeOver::kWhereEqual, budget, options, {.work = work}).plan;
   };
   const std::size_t aside =
       std::max(kTried, kTriedOps / std::max<std::size_t>(1, graph.ops().size()));
@@ -93,7 +99,7 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
   while (found > 0 && !plan) {
     failed = found;
     found -= std::min(step, found);
-    plan = finished(found);
+    plan = finished(found, kDraftWork);
     if (found >= within || left-- > 0) continue;
     left = 1;
     step *= 2;
@@ -102,9 +108,17 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
   // What a long step went past.
   while (failed - found > 1) {
     const std::size_t middle = found + (failed - found) / 2;
-    auto better = finished(middle);
+    auto better = finished(middle, kDraftWork);
     (better ? found : failed) = middle;
     if (better) plan = std::move(better);
+  }
+  // Who goes on searching from here needs no more; others may be a good layout away from less time.
+  const std::size_t careful = options.planner == Planner::kPortfolio ? 0 : kCareful;
+  for (std::size_t i = std::min(found + careful, within); i-- > found + 1;) {
+    if (auto better = finished(i, LayoutStart().work)) {
+      plan = std::move(better);
+      break;
+    }
   }
   plan->planner = planner_;
   state_epsilon(*plan);
