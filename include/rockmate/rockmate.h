@@ -10,6 +10,7 @@
 #include "rockmate/largest_batch.h"
 #include "rockmate/milp.h"
 #include "rockmate/onnx.h"
+#include "rockmate/pipeline.h"
 #include "rockmate/plan.h"
 #include "rockmate/schedule.h"
 #include "rockmate/training_graph.h"
