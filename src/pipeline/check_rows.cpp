@@ -61,6 +61,7 @@ class Checker {
       }
       if (stage.strategies.empty()) return fail("stage {}: found no strategy", s);
     }
+    if (!check_sizes()) return false;
     // Each micro-batch needs a forward and a backward on each stage: fewer actions than that are
     // refused before tables of that size are made.
     std::size_t actions = 0;
@@ -72,6 +73,29 @@ class Checker {
           actions, pipeline_.micro_batches, stages_);
     }
     return true;
+  }
+
+  // No sum of bytes that the simulator makes may overflow.
+  bool check_sizes() {
+    constexpr double kMost = 4e18;
+    double bytes = 0;
+    const auto m = static_cast<double>(pipeline_.micro_batches);
+    const auto add = [&bytes](Bytes more, double times) {
+      bytes += static_cast<double>(more.count()) * times;
+      return more >= Bytes();
+    };
+    bool is_sane = true;
+    for (const PipelineStage& stage : pipeline_.stages) {
+      is_sane = is_sane && add(stage.static_bytes, 1) && add(stage.input, 2 * m) &&
+                add(stage.input_gradient, 2 * m);
+      for (const StageStrategy& x : stage.strategies) {
+        is_sane = is_sane && add(x.saved, m) && add(x.forward_peak, m) && add(x.recomputed, m) &&
+                  add(x.backward_peak, m) && add(x.for_weights, m);
+      }
+    }
+    if (is_sane && bytes < kMost) return true;
+    return fail("found sizes that are negative or add up to {} bytes, expected less than {}", bytes,
+                kMost);
   }
 
   bool check_place(std::size_t rank, const StageAction& action) {

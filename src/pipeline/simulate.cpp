@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "base/check.h"
@@ -57,6 +58,9 @@ class Execution {
       if (ranks_[r].next < pipeline_.rows[r].size()) return Unexpected{deadlock(r)};
     }
     finish();
+    if (!std::isfinite(trace_.makespan.count())) {
+      return Unexpected{Violation{std::nullopt, "the times add up to more than a number holds"}};
+    }
     return std::move(trace_);
   }
 
