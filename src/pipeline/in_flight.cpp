@@ -1,0 +1,180 @@
+// For a fixed number T of transient bytes the slots are independent but for the sum of what they
+// save: a micro-batch that may save S runs within S + T bytes, and has to leave T of them free
+// while it waits for its gradient. That is `Rest` with an end which needs T bytes and takes no
+// time:
+//
+//   f_T(S) = G(first)(S + T),   minimise f_T(S_1) + .. + f_T(S_K)   for S_1 + .. + S_K <= M - T - K
+//   x
+//
+// a multiple-choice knapsack whose K classes are the same. It is solved by adding one slot after
+// the other to the list of undominated (bytes, seconds); T runs over a geometric grid. Tried and
+// rejected: one pass over the lower hull of f_T, which rounds to two strategies and loses what lies
+// above the hull.
+
+#include "pipeline/in_flight.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.h"
+#include "pipeline/thinning.h"
+
+namespace rockmate {
+namespace {
+
+using rotor::Point;
+using rotor::Staircase;
+
+// Between two numbers of transient bytes that are looked at.
+constexpr double kRatio = 1.3;
+// Points of a slot and of a sum of slots at most; above it they are thinned.
+constexpr std::size_t kSlotPoints = 96, kSumPoints = 2000;
+
+// Thinned until it is small enough. The least and the fastest points stay.
+Staircase small(Staircase points, std::size_t most) {
+  for (double tolerance = 0.001; points.size() > most; tolerance *= 2) {
+    Staircase fewer = thinned(points, tolerance);
+    if (tolerance > 1) {
+      fewer = {points.front(), points.back()};
+    }
+    points = std::move(fewer);
+  }
+  return points;
+}
+
+// The undominated sums of one point of each; `choice` is that of `b`, as an index into it.
+Staircase sums(const Staircase& a, const Staircase& b, std::int64_t most) {
+  Staircase all;
+  for (const Point& x : a) {
+    for (std::uint32_t i = 0; i < b.size(); ++i) {
+      if (x.bytes + b[i].bytes > most) break;
+      all.push_back({x.bytes + b[i].bytes, x.seconds + b[i].seconds, i});
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Point& x, const Point& y) {
+    return x.bytes != y.bytes ? x.bytes < y.bytes : x.seconds < y.seconds;
+  });
+  Staircase kept;
+  for (const Point& point : all) {
+    if (kept.empty() || point.seconds < kept.back().seconds) kept.push_back(point);
+  }
+  return kept;
+}
+
+}  // namespace
+
+InFlight::InFlight(const Segments& segments) : segments_(segments) {
+  // From the leanest backward of a block to all that a micro-batch can ever hold.
+  std::int64_t least = std::numeric_limits<std::int64_t>::max(), most = 1;
+  for (std::size_t s = 0; s < segments.size(); ++s) {
+    std::int64_t largest = 0;
+    for (const BlockCandidate& x : segments.chain().blocks[s].candidates) {
+      least = std::min(least, segments.backward_peak(s, x) - x.saved.count());
+      largest = std::max(largest, segments.backward_peak(s, x) + x.forward_transient.count());
+    }
+    most += largest;
+  }
+  std::int64_t next = std::max<std::int64_t>(least, 1);
+  while (next < most) {
+    transients_.push_back(next);
+    next = std::max(next + 1, static_cast<std::int64_t>(static_cast<double>(next) * kRatio));
+  }
+  transients_.push_back(most);
+}
+
+const Rest& InFlight::rest(std::size_t last, std::int64_t transient) {
+  auto& found = rests_[{last, transient}];
+  if (!found) {
+    const Staircase end = {Point{transient, 0, 0}};
+    found = std::make_unique<const Rest>(segments_, 0, last, rotor::Shifted{&end, 0});
+  }
+  return *found;
+}
+
+const Staircase& InFlight::one(StageRange range, std::int64_t transient) {
+  return rest(range.last, transient).from(range.first);
+}
+
+std::optional<InFlight::Multiset> InFlight::of_two(StageRange range, std::size_t in_flight,
+                                                   Bytes memory) {
+  const auto slots = static_cast<std::int64_t>(in_flight);
+  const std::int64_t inputs = slots * segments_.chain().input_before(range.first).count();
+  std::optional<Multiset> best;
+  const auto offer = [&](std::int64_t transient, const Point& low, const Point& high,
+                         std::int64_t highs) {
+    const double seconds = static_cast<double>(slots - highs) * low.seconds +
+                           static_cast<double>(highs) * high.seconds;
+    if (best && seconds >= best->seconds) return;
+    best = Multiset{seconds, transient, {}};
+    best->saved.assign(in_flight, low.bytes - transient);
+    std::fill_n(best->saved.begin(), highs, high.bytes - transient);
+  };
+  for (const std::int64_t transient : transients_) {
+    const std::int64_t room = memory.count() - transient - inputs;
+    if (room < 0) break;
+    const Staircase& points = one(range, transient);
+    const std::ptrdiff_t uniform = rotor::last_within(points, room / slots + transient);
+    if (uniform < 0) continue;
+    const auto middle = points.begin() + uniform;
+    offer(transient, *middle, *middle, 0);
+    for (auto low = points.begin(); low <= middle; ++low) {
+      const std::int64_t spare = room - slots * (low->bytes - transient);
+      for (auto high = middle + 1; high < points.end(); ++high) {
+        const std::int64_t highs = std::min(slots, spare / (high->bytes - low->bytes));
+        if (highs == 0) break;
+        offer(transient, *low, *high, highs);
+      }
+    }
+  }
+  return best;
+}
+
+std::optional<Seconds> InFlight::quick(StageRange range, std::size_t in_flight, Bytes memory) {
+  const auto found = of_two(range, in_flight, memory);
+  if (!found) return std::nullopt;
+  return Seconds(found->seconds / static_cast<double>(in_flight));
+}
+
+std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flight, Bytes memory) {
+  auto best = of_two(range, in_flight, memory);
+  if (!best) return std::nullopt;
+  const std::int64_t inputs =
+      static_cast<std::int64_t>(in_flight) * segments_.chain().input_before(range.first).count();
+  for (const std::int64_t transient : transients_) {
+    const std::int64_t room = memory.count() - transient - inputs;
+    if (room < 0) break;
+    Staircase slot;  // of what is saved
+    for (const Point& point : one(range, transient)) {
+      if (point.bytes - transient <= room) {
+        slot.push_back({point.bytes - transient, point.seconds, 0});
+      }
+    }
+    if (slot.empty()) continue;
+    if (static_cast<double>(in_flight) * slot.back().seconds >= best->seconds) continue;
+    slot = small(std::move(slot), kSlotPoints);
+    std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
+    for (std::size_t k = 0; k < in_flight; ++k) {
+      of_slots.push_back(small(sums(of_slots.back(), slot, room), kSumPoints));
+    }
+    if (of_slots.back().empty() || of_slots.back().back().seconds >= best->seconds) continue;
+    best = Multiset{of_slots.back().back().seconds, transient, {}};
+    std::int64_t bytes = of_slots.back().back().bytes;
+    for (std::size_t k = in_flight; k > 0; --k) {
+      const std::ptrdiff_t at = rotor::last_within(of_slots[k], bytes);
+      ROCKMATE_CHECK(at >= 0);
+      const Point& point = of_slots[k][static_cast<std::size_t>(at)];
+      best->saved.push_back(slot[point.choice].bytes);
+      bytes = point.bytes - slot[point.choice].bytes;
+    }
+  }
+  // The largest first: they are there when the pipeline fills.
+  std::sort(best->saved.rbegin(), best->saved.rend());
+  InFlightPlan plan{Seconds(best->seconds), {}};
+  const Rest& states = rest(range.last, best->transient);
+  for (const std::int64_t saved : best->saved) {
+    plan.slots.push_back(steps_of_one(segments_, range, states, Bytes(saved + best->transient)));
+  }
+  return plan;
+}
+
+}  // namespace rockmate
