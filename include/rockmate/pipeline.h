@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <iosfwd>
 #include <limits>
 #include <optional>
 #include <string>
@@ -186,6 +187,57 @@ struct PipelineTrace {
 /// The first rank whose peak exceeds its device's memory.
 [[nodiscard]] std::optional<Violation> check_memory(const Pipeline& pipeline,
                                                     const PipelineTrace& trace);
+
+// --- Planning
+// --------------------------------------------------------------------------------------
+
+enum class PipelineMethod : std::uint8_t {
+  kDirect,  ///< GPipe, every micro-batch alone with its share of the memory
+  kGlobal,  ///< GPipe, all micro-batches of a stage as one chain
+  kCoplan   ///< any schedule; cuts and strategies of all stages together
+};
+[[nodiscard]] std::string_view to_string(PipelineMethod method);
+/// Throws InvalidInput that lists the methods.
+[[nodiscard]] PipelineMethod parse_pipeline_method(std::string_view word);
+
+struct PipelineOptions {
+  PipelineMethod method = PipelineMethod::kCoplan;
+  std::optional<PipelineFamily> family = std::nullopt;  ///< none: the best of all
+  std::size_t max_blocks =
+      48;  ///< into which the network is cut at most, before it is cut into stages
+};
+
+struct PipelinePlan {
+  Pipeline pipeline;    ///< stages, strategies and rows; one stage or more on each device
+  PipelineTrace trace;  ///< of the simulator: within every device's memory
+  PipelineFamily family = PipelineFamily::kGPipe;
+  Seconds lower_bound;  ///< of the makespan, whatever the cuts, with everything kept
+  Seconds planning_seconds;
+};
+
+/// Why there is no plan.
+struct NoPipeline {
+  std::string reason;  ///< one line for people
+  Bytes static_bytes;  ///< of the whole network, once
+  Bytes memory;        ///< of all devices
+};
+std::ostream& operator<<(std::ostream& out, const NoPipeline& no_pipeline);
+
+/// Plans one iteration of `micro_batches` micro-batches, each of which is the training iteration
+/// `micro_batch`, whose seconds are those of a device of speed 1. Deterministic. Throws
+/// InvalidInput for a cluster that cannot be (`check_cluster`), no micro-batch, more devices than
+/// blocks, or a method that is not for the family.
+[[nodiscard]] Expected<PipelinePlan, NoPipeline> plan_pipeline(const TrainingGraph& micro_batch,
+                                                               std::size_t micro_batches,
+                                                               const Cluster& cluster,
+                                                               const PipelineOptions& options = {});
+
+/// The training iteration of one micro-batch when the batch is cut into so many.
+using GraphOfMicroBatches = std::function<TrainingGraph(std::size_t micro_batches)>;
+/// The same for the best of several numbers of micro-batches.
+[[nodiscard]] Expected<PipelinePlan, NoPipeline> plan_pipeline(
+    const GraphOfMicroBatches& graph_of, const std::vector<std::size_t>& micro_batches,
+    const Cluster& cluster, const PipelineOptions& options = {});
 
 // --- Files and drawings
 // ----------------------------------------------------------------------------

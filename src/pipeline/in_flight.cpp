@@ -26,7 +26,9 @@ using rotor::Point;
 using rotor::Staircase;
 
 // Between two numbers of transient bytes that are looked at.
-constexpr double kRatio = 1.3;
+constexpr double kRatio = 1.2;
+// Estimates look at fewer of them, and at fewer points.
+constexpr std::size_t kCoarseSteps = 3, kCoarsePoints = 16;
 // Points of a slot and of a sum of slots at most; above it they are thinned.
 constexpr std::size_t kSlotPoints = 96, kSumPoints = 2000;
 
@@ -82,17 +84,20 @@ InFlight::InFlight(const Segments& segments) : segments_(segments) {
   transients_.push_back(most);
 }
 
-const Rest& InFlight::rest(std::size_t last, std::int64_t transient) {
-  auto& found = rests_[{last, transient}];
-  if (!found) {
-    const Staircase end = {Point{transient, 0, 0}};
-    found = std::make_unique<const Rest>(segments_, 0, last, rotor::Shifted{&end, 0});
-  }
-  return *found;
+Rest InFlight::rest(StageRange range, std::int64_t transient) const {
+  const Staircase end = {Point{transient, 0, 0}};
+  return {segments_, range.first, range.last, rotor::Shifted{&end, 0}};
 }
 
-const Staircase& InFlight::one(StageRange range, std::int64_t transient) {
-  return rest(range.last, transient).from(range.first);
+const Staircase& InFlight::coarse(StageRange range, std::int64_t transient) {
+  auto& of_last = coarse_[{range.last, transient}];
+  if (of_last.empty()) {
+    const Rest all = rest({0, range.last}, transient);
+    for (std::size_t s = 0; s <= range.last; ++s) {
+      of_last.push_back(small(all.from(s), kCoarsePoints));
+    }
+  }
+  return of_last[range.first];
 }
 
 std::optional<InFlight::Multiset> InFlight::of_two(StageRange range, std::size_t in_flight,
@@ -109,10 +114,11 @@ std::optional<InFlight::Multiset> InFlight::of_two(StageRange range, std::size_t
     best->saved.assign(in_flight, low.bytes - transient);
     std::fill_n(best->saved.begin(), highs, high.bytes - transient);
   };
-  for (const std::int64_t transient : transients_) {
+  for (std::size_t t = 0; t < transients_.size(); t += kCoarseSteps) {
+    const std::int64_t transient = transients_[t];
     const std::int64_t room = memory.count() - transient - inputs;
     if (room < 0) break;
-    const Staircase& points = one(range, transient);
+    const Staircase& points = coarse(range, transient);
     const std::ptrdiff_t uniform = rotor::last_within(points, room / slots + transient);
     if (uniform < 0) continue;
     const auto middle = points.begin() + uniform;
@@ -136,8 +142,8 @@ std::optional<Seconds> InFlight::quick(StageRange range, std::size_t in_flight, 
 }
 
 std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flight, Bytes memory) {
-  auto best = of_two(range, in_flight, memory);
-  if (!best) return std::nullopt;
+  Multiset best = of_two(range, in_flight, memory)
+                      .value_or(Multiset{std::numeric_limits<double>::infinity(), 0, {}});
   const std::int64_t inputs =
       static_cast<std::int64_t>(in_flight) * segments_.chain().input_before(range.first).count();
   for (const std::int64_t transient : transients_) {
@@ -150,29 +156,30 @@ std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flig
       }
     }
     if (slot.empty()) continue;
-    if (static_cast<double>(in_flight) * slot.back().seconds >= best->seconds) continue;
+    if (static_cast<double>(in_flight) * slot.back().seconds >= best.seconds) continue;
     slot = small(std::move(slot), kSlotPoints);
     std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
     for (std::size_t k = 0; k < in_flight; ++k) {
       of_slots.push_back(small(sums(of_slots.back(), slot, room), kSumPoints));
     }
-    if (of_slots.back().empty() || of_slots.back().back().seconds >= best->seconds) continue;
+    if (of_slots.back().empty() || of_slots.back().back().seconds >= best.seconds) continue;
     best = Multiset{of_slots.back().back().seconds, transient, {}};
     std::int64_t bytes = of_slots.back().back().bytes;
     for (std::size_t k = in_flight; k > 0; --k) {
       const std::ptrdiff_t at = rotor::last_within(of_slots[k], bytes);
       ROCKMATE_CHECK(at >= 0);
       const Point& point = of_slots[k][static_cast<std::size_t>(at)];
-      best->saved.push_back(slot[point.choice].bytes);
+      best.saved.push_back(slot[point.choice].bytes);
       bytes = point.bytes - slot[point.choice].bytes;
     }
   }
+  if (best.saved.empty()) return std::nullopt;
   // The largest first: they are there when the pipeline fills.
-  std::sort(best->saved.rbegin(), best->saved.rend());
-  InFlightPlan plan{Seconds(best->seconds), {}};
-  const Rest& states = rest(range.last, best->transient);
-  for (const std::int64_t saved : best->saved) {
-    plan.slots.push_back(steps_of_one(segments_, range, states, Bytes(saved + best->transient)));
+  std::sort(best.saved.rbegin(), best.saved.rend());
+  InFlightPlan plan{Seconds(best.seconds), {}};
+  const Rest states = rest(range, best.transient);
+  for (const std::int64_t saved : best.saved) {
+    plan.slots.push_back(steps_of_one(segments_, range, states, Bytes(saved + best.transient)));
   }
   return plan;
 }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -37,7 +36,9 @@ class InFlight {
   /// The numbers of transient bytes that are looked at.
   [[nodiscard]] const std::vector<std::int64_t>& transients() const { return transients_; }
   /// Saved and transient bytes together against seconds, for one micro-batch.
-  [[nodiscard]] const rotor::Staircase& one(StageRange range, std::int64_t transient);
+  [[nodiscard]] rotor::Staircase one(StageRange range, std::int64_t transient) const {
+    return rest(range, transient).from(range.first);
+  }
 
  private:
   struct Multiset {
@@ -45,13 +46,15 @@ class InFlight {
     std::int64_t transient = 0;
     std::vector<std::int64_t> saved;  // by slot
   };
-  [[nodiscard]] const Rest& rest(std::size_t last, std::int64_t transient);
+  /// What is left of `one` when neighbours are joined; kept for all ranges, it has to be small.
+  [[nodiscard]] const rotor::Staircase& coarse(StageRange range, std::int64_t transient);
   [[nodiscard]] std::optional<Multiset> of_two(StageRange range, std::size_t in_flight,
                                                Bytes memory);
+  [[nodiscard]] Rest rest(StageRange range, std::int64_t transient) const;
 
   const Segments& segments_;
   std::vector<std::int64_t> transients_;
-  std::map<std::pair<std::size_t, std::int64_t>, std::unique_ptr<const Rest>> rests_;
+  std::map<std::pair<std::size_t, std::int64_t>, std::vector<rotor::Staircase>> coarse_;
 };
 
 }  // namespace rockmate

@@ -20,6 +20,13 @@ namespace rockmate {
 using rotor::Envelope;
 using rotor::Shifted;
 
+namespace {
+
+// More bytes than anyone has, far enough from an overflow.
+constexpr std::int64_t kNever = std::int64_t{1} << 60;
+
+}  // namespace
+
 Segments::Segments(StageChain chain, double tolerance)
     : chain_(std::move(chain)),
       tolerance_(tolerance),
@@ -37,6 +44,7 @@ Segments::Segments(StageChain chain, double tolerance)
       const StageBlock& block = chain_.blocks[t];
       const Bytes before = t > s ? chain_.blocks[t - 1].output : Bytes();
       peak = std::max(peak, (before + block.output + block.pass_transient).count());
+      if (!block.runs_again) peak = kNever;
       pass_peaks_[s * size() + t] = peak;
     }
   }

@@ -24,6 +24,7 @@ struct StageBlock {
   Bytes gradient;             ///< of the output
   Seconds pass;               ///< a forward that keeps the output alone
   Bytes pass_transient = {};  ///< more than its input and output, while it runs
+  bool runs_again = true;     ///< else no pass may run it, and its candidates run once
   std::vector<BlockCandidate> candidates;
 };
 

@@ -78,13 +78,15 @@ TEST(InFlight, IsNeverWorseThanOneStrategyForAll) {
       }
       const auto plan = planner.best(whole(chain), slots, Bytes(memory));
       const auto quick = planner.quick(whole(chain), slots, Bytes(memory));
-      ASSERT_EQ(plan.has_value(), quick.has_value());
+      ASSERT_TRUE(plan.has_value() || !quick.has_value());
       if (!plan) {
         EXPECT_EQ(uniform, kNone);
         continue;
       }
       EXPECT_LE(plan->seconds.count(), uniform);
-      EXPECT_LE(plan->seconds.count(), quick->count() * double(slots) * (1 + 1e-12));
+      if (quick) {
+        EXPECT_LE(plan->seconds.count(), quick->count() * double(slots) * (1 + 1e-12));
+      }
       if (uniform == kNone) continue;
       ++compared;
       uniform_overhead += uniform / plain - 1;

@@ -1,0 +1,25 @@
+// Cuts, devices, schedule and strategies of a pipeline, chosen together and judged by the
+// simulator.
+#pragma once
+
+#include "pipeline/stage_costs.h"
+#include "rockmate/pipeline.h"
+
+namespace rockmate {
+
+struct CoplanOptions {
+  std::vector<PipelineFamily> families;
+  bool uses_all_devices = false;  ///< else some may stay idle where that is faster
+};
+
+/// The best pipeline found for `micro_batches` micro-batches; nullopt: none that fits was found.
+[[nodiscard]] std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
+                                                 const Cluster& cluster,
+                                                 const CoplanOptions& options);
+
+/// A time that no schedule of the families goes below, whatever the cuts and strategies.
+[[nodiscard]] Seconds makespan_bound(const StageCosts& costs, std::size_t micro_batches,
+                                     const Cluster& cluster,
+                                     const std::vector<PipelineFamily>& families);
+
+}  // namespace rockmate
