@@ -80,6 +80,7 @@ ExitCode run(int argc, char** argv) {
   add_verify(app, task);
   add_inspect(app, task);
   add_train(app, task);
+  add_pipeline(app, task);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -21,5 +21,6 @@ void add_curve(CLI::App& app, Task& task);
 void add_verify(CLI::App& app, Task& task);
 void add_inspect(CLI::App& app, Task& task);
 void add_train(CLI::App& app, Task& task);
+void add_pipeline(CLI::App& app, Task& task);
 
 }  // namespace rockmate::cli

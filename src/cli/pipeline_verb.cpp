@@ -1,0 +1,194 @@
+// `rockmate pipeline MODEL --devices SPEC`, and `rockmate pipeline PIPELINE.json`: plans, or runs
+// in the simulator, one iteration on several devices.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/atomic_file.h"
+#include "base/input_file.h"
+#include "cli/console.h"
+#include "cli/model.h"
+#include "cli/output_file.h"
+#include "cli/pipeline_report.h"
+#include "cli/verbs.h"
+#include "cli/whole_number.h"
+#include "rockmate/pipeline.h"
+
+namespace rockmate::cli {
+namespace {
+
+constexpr std::uint64_t kMostMicroBatches = 4096;
+// Where no number of micro-batches is given: from as many as there are devices to so many times as
+// many.
+constexpr std::size_t kMostPerDevice = 16;
+// As far as the format of a file is looked for.
+constexpr std::size_t kHead = 200;
+
+struct PipelineFlags {
+  ModelFlags model;
+  std::string devices;
+  std::optional<std::size_t> micro_batches;
+  std::string schedule = "best";
+  std::string method = "coplan";
+  std::size_t max_blocks = PipelineOptions().max_blocks;
+  std::string out;
+  std::string timeline;
+  bool run = false;
+  bool json = false;
+};
+
+void hand_out(const PipelineFlags& flags, const PipelineReport& report) {
+  if (!flags.out.empty()) write_file_atomically(flags.out, pipeline_to_json(report.pipeline));
+  if (!flags.timeline.empty()) {
+    write_file_atomically(flags.timeline, pipeline_svg(report.pipeline, report.trace, report.name));
+  }
+  flags.json ? print_json(to_json(report)) : print(to_text(report));
+}
+
+bool is_pipeline_file(const std::string& file) {
+  if (!file.ends_with(".json")) return false;
+  const std::string text = read_file(file, kLargestFile);
+  return std::string_view(text).substr(0, kHead).find("rockmate.pipeline/1") != std::string::npos;
+}
+
+ExitCode report_broken(const PipelineFlags& flags, const Violation& violation) {
+  if (flags.json) {
+    print_json({{"valid", false}, {"violation", violation.message}});
+  } else {
+    print(fmt::format("invalid: {}\n", violation.message));
+  }
+  return kNo;
+}
+
+ExitCode simulate_file(const PipelineFlags& flags) {
+  if (!flags.devices.empty() || flags.micro_batches) {
+    throw InvalidInput(fmt::format(
+        "{}: is a pipeline with devices and micro-batches of its own; leave out --devices and "
+        "--micro-batches",
+        flags.model.model));
+  }
+  flags.model.refuse_onnx_options();
+  std::vector<std::string> warnings;
+  const Pipeline pipeline = read_pipeline(flags.model.model, &warnings);
+  warn(warnings);
+  const auto trace = simulate(pipeline);
+  if (!trace) return report_broken(flags, trace.error());
+  hand_out(flags, {pipeline, *trace, flags.model.model});
+  const auto beyond = check_memory(pipeline, *trace);
+  if (!beyond) return kDone;
+  warn(beyond->message);
+  return kNo;
+}
+
+PipelineOptions options_of(const PipelineFlags& flags) {
+  PipelineOptions options;
+  options.method = parse_pipeline_method(flags.method);
+  if (flags.schedule != "best") options.family = parse_pipeline_family(flags.schedule);
+  options.max_blocks = flags.max_blocks;
+  return options;
+}
+
+// The numbers into which the batch can be cut.
+std::vector<std::size_t> numbers_of_micro_batches(std::size_t batch, std::size_t devices) {
+  std::vector<std::size_t> numbers;
+  for (std::size_t m = std::min(devices, batch); m <= kMostPerDevice * devices && m <= batch; ++m) {
+    if (batch % m == 0) numbers.push_back(m);
+  }
+  return numbers.empty() ? std::vector<std::size_t>{batch} : numbers;
+}
+
+Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const Cluster& cluster) {
+  if (!flags.model.batch) {
+    throw InvalidInput(
+        "--batch is needed: the samples of one iteration, which micro-batches share");
+  }
+  if (flags.model.asks_for_largest_batch()) {
+    throw InvalidInput("--batch max: only `rockmate plan` looks for the largest batch");
+  }
+  const std::size_t batch = std::stoull(*flags.model.batch);
+  const std::size_t m = flags.micro_batches.value_or(1);
+  if (batch % m != 0) {
+    throw InvalidInput(fmt::format(
+        "--micro-batches {}: does not divide the batch of {}; micro-batches are equal", m, batch));
+  }
+  const GraphOfBatch graph_of = graphs_by_batch(flags.model);
+  const auto numbers = flags.micro_batches
+                           ? std::vector{m}
+                           : numbers_of_micro_batches(batch, cluster.devices.size());
+  return plan_pipeline(
+      [&](std::size_t number) { return graph_of(static_cast<std::int64_t>(batch / number)); },
+      numbers, cluster, options_of(flags));
+}
+
+Expected<PipelinePlan, NoPipeline> plan_graph(const PipelineFlags& flags, const Cluster& cluster) {
+  if (!flags.micro_batches) {
+    throw InvalidInput(
+        "--micro-batches is needed: a training graph stands for one of them, as often as you say");
+  }
+  const TrainingGraph graph = load_model(flags.model).graph;
+  return plan_pipeline(graph, *flags.micro_batches, cluster, options_of(flags));
+}
+
+ExitCode run_pipeline(const PipelineFlags& flags) {
+  if (flags.run) {
+    throw InvalidInput("--run: running a pipeline is not built yet; leave it out to plan one");
+  }
+  check_outputs({flags.out, flags.timeline}, flags.model.inputs());
+  if (is_pipeline_file(flags.model.model)) return simulate_file(flags);
+  if (flags.devices.empty()) {
+    throw InvalidInput("--devices is needed to plan a pipeline: 4x16GiB@12GB/s, or a .json file");
+  }
+  const Cluster cluster = Cluster::parse(flags.devices);
+  static_cast<void>(options_of(flags));  // before a model is read
+  const auto plan = flags.model.is_onnx() ? plan_onnx(flags, cluster) : plan_graph(flags, cluster);
+  if (!plan) {
+    flags.json ? print_json(to_json(plan.error())) : print(to_text(plan.error()));
+    return kNo;
+  }
+  hand_out(flags, {plan->pipeline, plan->trace, flags.model.model, &*plan});
+  return kDone;
+}
+
+}  // namespace
+
+void add_pipeline(CLI::App& app, Task& task) {
+  CLI::App* verb = app.add_subcommand(
+      "pipeline", "cut a network into stages for several devices, schedule micro-batches");
+  auto flags = std::make_shared<PipelineFlags>();
+  flags->model.add_to(*verb);
+  verb->get_option("MODEL")->description(
+      "a forward model (.onnx), the training graph of one micro-batch, rockmate.graph/1 (.json), "
+      "or "
+      "a pipeline to simulate, rockmate.pipeline/1 (.json)");
+  verb->add_option(
+          "--devices", flags->devices,
+          "4x16GiB, 4x16GiB@12GB/s, 2x16GiB,2x8GiB@12GB/s, or a file with devices and links")
+      ->type_name("SPEC");
+  verb->add_option("--micro-batches", flags->micro_batches,
+                   "per iteration (of an ONNX model: what is fastest)")
+      ->type_name("M")
+      ->check(whole_number(1, kMostMicroBatches));
+  verb->add_option("--schedule", flags->schedule, "gpipe, 1f1b, interleaved, zb-h1 or best")
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb->add_option("--method", flags->method,
+                   "coplan; or, for gpipe, direct or global: how the stages forget")
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb->add_option("--max-blocks", flags->max_blocks, "blocks to cut between, at most")
+      ->type_name("N")
+      ->check(whole_number(1, 1000))
+      ->capture_default_str();
+  verb->add_option("-o", flags->out, "write the pipeline, rockmate.pipeline/1")
+      ->type_name("PIPELINE.json");
+  verb->add_option("--timeline", flags->timeline, "draw ranks over time")->type_name("FILE.svg");
+  verb->add_flag("--run", flags->run, "run it under mpirun (not built yet)");
+  verb->add_flag("--json", flags->json, "one JSON object instead of text");
+  verb->footer(
+      "Example: rockmate pipeline models/gpt2_small.onnx --batch 16 --devices 4x4GiB@12GB/s "
+      "--timeline pipeline.svg");
+  verb->callback([flags, &task] { task = [flags] { return run_pipeline(*flags); }; });
+}
+
+}  // namespace rockmate::cli
