@@ -4,6 +4,10 @@
 // one candidate: it saves its output and all that it makes for its own backward; forgetting is up
 // to the passes of the recursion. Where a rider is both in a block's input and in its output it is
 // counted twice: on the safe side.
+//
+// The gradient of a tied parameter is a sum of parts from several blocks. As stages have copies of
+// the parameter and sum over micro-batches, a part stays on its stage: it is a parameter gradient
+// there, and crosses no cut.
 
 #include "pipeline/stage_model.h"
 
@@ -52,7 +56,8 @@ class Profiler {
         chain_(chain),
         block_of_(graph.ops().size()),
         in_(graph.ops().size()),
-        users_(graph.values().size()) {
+        users_(graph.values().size()),
+        is_part_(graph.values().size()) {
     const auto place = [&](const std::vector<OpId>& ops, std::size_t block, Part part) {
       for (const OpId op : ops) {
         block_of_[op] = block;
@@ -71,6 +76,7 @@ class Profiler {
       users.insert(users.end(), value.contributors.begin(), value.contributors.end());
       if (value.producer) users.push_back(*value.producer);
     }
+    find_parts();
     for (std::size_t i = 0; i < graph.values().size(); ++i) sort_in(ValueId(i));
     for (std::size_t o = 0; o < graph.ops().size(); ++o) add_update(OpId(o));
   }
@@ -154,6 +160,36 @@ class Profiler {
     return blocks.empty() ? std::vector{block_of_[op]} : blocks;
   }
 
+  // A part of a tied parameter's gradient looks like it, and goes into nothing else.
+  void find_parts() {
+    std::vector<ValueId> tied;
+    for (std::size_t i = 0; i < graph_.values().size(); ++i) {
+      const Value& value = graph_[ValueId(i)];
+      if (value.kind != ValueKind::kParameter || !value.is_source) continue;
+      const auto in_forward = std::count_if(users_[ValueId(i)].begin(), users_[ValueId(i)].end(),
+                                            [this](OpId op) { return in_[op] == Part::kForward; });
+      if (in_forward > 1) tied.push_back(ValueId(i));
+    }
+    const auto is_like = [this](ValueId v, ValueId w) {
+      return graph_[v].bytes == graph_[w].bytes && graph_[v].shape == graph_[w].shape;
+    };
+    // Whoever reads a value is found before it.
+    for (std::size_t i = graph_.values().size(); i-- > 0;) {
+      const ValueId v(i);
+      if (graph_[v].kind != ValueKind::kGradient || graph_[v].readers.empty()) continue;
+      if (std::none_of(tied.begin(), tied.end(), [&](ValueId p) { return is_like(v, p); }))
+        continue;
+      is_part_[v] =
+          std::all_of(graph_[v].readers.begin(), graph_[v].readers.end(), [&](OpId reader) {
+            const auto& made = graph_[reader].outputs;
+            return std::any_of(made.begin(), made.end(), [&](ValueId w) {
+              const bool is_sum = graph_[w].kind == ValueKind::kParameterGradient || is_part_[w];
+              return is_sum && is_like(v, w);
+            });
+          });
+    }
+  }
+
   void sort_in(ValueId v) {
     const Value& value = graph_[v];
     if (value.storage != v) return;
@@ -166,9 +202,12 @@ class Profiler {
     if (in_[*first] == Part::kForward) {
       add_activation(v, *first);
     } else if (in_[*first] == Part::kBackward) {
-      const bool is_fixed = value.kind == ValueKind::kParameterGradient || value.is_result;
+      const bool is_fixed =
+          value.kind == ValueKind::kParameterGradient || value.is_result || is_part_[v];
       if (is_fixed) {
-        fixed_.push_back({blocks_of(v, false), {{}, value.bytes, {}, {}, {}}});
+        // A part is where it is made; a whole gradient is where its parts are.
+        fixed_.push_back({is_part_[v] ? std::vector{block_of_[*first]} : blocks_of(v, false),
+                          {{}, value.bytes, {}, {}, {}}});
       } else {
         gradients_.push_back(
             {value.bytes, first->index(), last->index(), block_of_[*first], block_of_[*last]});
@@ -246,7 +285,8 @@ class Profiler {
     std::vector<ValueId> made = graph_[op].outputs;
     made.insert(made.end(), graph_[op].accumulates.begin(), graph_[op].accumulates.end());
     return !made.empty() && std::all_of(made.begin(), made.end(), [&](ValueId v) {
-      return graph_[graph_[v].storage].kind == ValueKind::kParameterGradient;
+      const ValueId storage = graph_[v].storage;
+      return graph_[storage].kind == ValueKind::kParameterGradient || is_part_[storage];
     });
   }
 
@@ -298,6 +338,7 @@ class Profiler {
   IdVector<OpId, std::size_t> block_of_;
   IdVector<OpId, Part> in_;
   IdVector<ValueId, std::vector<OpId>> users_;  // of a storage, through all values on it
+  IdVector<ValueId, char> is_part_;             // of a tied parameter's gradient
   std::vector<Activation> activations_;
   std::vector<Gradient> gradients_;
   std::vector<Fixed> fixed_;
