@@ -1,5 +1,5 @@
 // For each family of schedules and each number of stages, the dynamic program over cuts gives a few
-// partitions with an estimate. The best of them all are built in earnest: strategies per stage,
+// partitions with an estimate. The best of each family are built in earnest: strategies per stage,
 // rows, the simulator. The estimate is not exact (it ignores how unequal stages interleave), so the
 // simulator alone decides; from the best ones, cuts are moved by one block and neighbours on
 // unequal devices swapped as long as that helps.
@@ -60,17 +60,8 @@ class CoPlanner {
   }
 
   std::optional<Built> run() {
-    std::vector<Draft> drafts;
-    for (const PipelineFamily family : options_.families) append_drafts(family, drafts);
-    std::stable_sort(drafts.begin(), drafts.end(), [](const Draft& x, const Draft& y) {
-      return x.partition.estimate < y.partition.estimate;
-    });
     std::vector<Built> built;
-    std::size_t tried = 0;
-    for (const Draft& draft : drafts) {
-      if (tried++ >= kBuilt && !built.empty()) break;
-      if (auto one = build(draft)) built.push_back(*std::move(one));
-    }
+    for (const PipelineFamily family : options_.families) append_built(family, built);
     const auto is_faster = [](const Built& x, const Built& y) {
       return x.trace.makespan < y.trace.makespan;
     };
@@ -95,6 +86,21 @@ class CoPlanner {
       }
       if (kind == kind_count_) ++kind_count_;
       kinds_.push_back(kind);
+    }
+  }
+
+  // Estimates of one family tell little of another's.
+  void append_built(PipelineFamily family, std::vector<Built>& built) {
+    std::vector<Draft> drafts;
+    append_drafts(family, drafts);
+    std::stable_sort(drafts.begin(), drafts.end(), [](const Draft& x, const Draft& y) {
+      return x.partition.estimate < y.partition.estimate;
+    });
+    const std::size_t before = built.size();
+    std::size_t tried = 0;
+    for (const Draft& draft : drafts) {
+      if (tried++ >= kBuilt && built.size() > before) break;
+      if (auto one = build(draft)) built.push_back(*std::move(one));
     }
   }
 

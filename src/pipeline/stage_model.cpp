@@ -57,11 +57,15 @@ class Profiler {
         block_of_(graph.ops().size()),
         in_(graph.ops().size()),
         users_(graph.values().size()),
-        is_part_(graph.values().size()) {
+        is_part_(graph.values().size()),
+        is_result_(graph.values().size()),
+        changes_(graph.values().size()) {
     const auto place = [&](const std::vector<OpId>& ops, std::size_t block, Part part) {
       for (const OpId op : ops) {
         block_of_[op] = block;
-        in_[op] = graph[op].phase == Phase::kUpdate ? Part::kUpdate : part;
+        // Statistics are updated with each micro-batch, parameters once.
+        const bool is_once = graph[op].phase == Phase::kUpdate && part != Part::kForward;
+        in_[op] = is_once ? Part::kUpdate : part;
       }
     };
     for (std::size_t b = 0; b < chain.blocks.size(); ++b) {
@@ -76,6 +80,11 @@ class Profiler {
       users.insert(users.end(), value.contributors.begin(), value.contributors.end());
       if (value.producer) users.push_back(*value.producer);
     }
+    for (std::size_t o = 0; o < graph.ops().size(); ++o) {
+      if (in_[OpId(o)] == Part::kUpdate) continue;
+      for (const ValueId v : graph[OpId(o)].updates) changes_[graph[v].storage] = true;
+    }
+    for (const ValueId v : graph.results()) is_result_[graph[v].storage] = true;
     find_parts();
     for (std::size_t i = 0; i < graph.values().size(); ++i) sort_in(ValueId(i));
     for (std::size_t o = 0; o < graph.ops().size(); ++o) add_update(OpId(o));
@@ -110,6 +119,7 @@ class Profiler {
           sums.states += each.cost.states;
           sums.data += each.cost.data;
           sums.update += each.cost.update;
+          sums.update_workspace = std::max(sums.update_workspace, each.cost.update_workspace);
         }
       }
     }
@@ -199,15 +209,15 @@ class Profiler {
     }
     if (users_[v].empty()) return;
     const auto [first, last] = std::minmax_element(users_[v].begin(), users_[v].end());
-    if (in_[*first] == Part::kForward) {
+    const bool is_fixed =
+        value.kind == ValueKind::kParameterGradient || is_result_[v] || is_part_[v];
+    if (in_[*first] == Part::kForward && !is_fixed) {
       add_activation(v, *first);
-    } else if (in_[*first] == Part::kBackward) {
-      const bool is_fixed =
-          value.kind == ValueKind::kParameterGradient || value.is_result || is_part_[v];
+    } else if (in_[*first] != Part::kUpdate) {
       if (is_fixed) {
         // A part is where it is made; a whole gradient is where its parts are.
         fixed_.push_back({is_part_[v] ? std::vector{block_of_[*first]} : blocks_of(v, false),
-                          {{}, value.bytes, {}, {}, {}}});
+                          {{}, value.bytes, {}, {}, {}, {}}});
       } else {
         gradients_.push_back(
             {value.bytes, first->index(), last->index(), block_of_[*first], block_of_[*last]});
@@ -253,6 +263,10 @@ class Profiler {
     if (in_[op] != Part::kUpdate) return;
     StageFixed cost;
     cost.update = graph_[op].seconds();
+    cost.update_workspace = graph_[op].workspace();
+    for (const ValueId v : graph_[op].outputs) {
+      if (graph_[v].storage == v) cost.update_workspace += graph_[v].bytes;
+    }
     fixed_.push_back({blocks_of_update(op), cost});
   }
 
@@ -263,7 +277,7 @@ class Profiler {
                  });
     for (const OpId op : chain_.blocks[b].forward) {
       block.pass += graph_[op].seconds();
-      block.runs_again = block.runs_again && graph_[op].recomputable && graph_[op].updates.empty();
+      block.runs_again = block.runs_again && (runs_again(op) || is_aside(op));
     }
     keep.forward = block.pass;
     block.pass_transient = forward_peak(b, false) - block.output;
@@ -279,6 +293,18 @@ class Profiler {
     if (b == 0) backward(chain_.tail);
     keep.backward_transient = backward_transient(b);
     block.candidates = {keep};
+  }
+
+  // An op that only updates statistics does so in the first pass; a later one leaves it out, though
+  // its seconds are counted.
+  [[nodiscard]] bool is_aside(OpId op) const { return graph_[op].outputs.empty(); }
+  // Else what it makes would be another value the second time, or may not be made again.
+  [[nodiscard]] bool runs_again(OpId op) const {
+    const auto& needs = graph_[op].needs;
+    return graph_[op].recomputable && graph_[op].updates.empty() &&
+           graph_[op].accumulates.empty() &&
+           std::none_of(needs.begin(), needs.end(),
+                        [this](ValueId v) { return changes_[graph_[v].storage] != 0; });
   }
 
   [[nodiscard]] bool makes_parameter_gradients(OpId op) const {
@@ -339,6 +365,8 @@ class Profiler {
   IdVector<OpId, Part> in_;
   IdVector<ValueId, std::vector<OpId>> users_;  // of a storage, through all values on it
   IdVector<ValueId, char> is_part_;             // of a tied parameter's gradient
+  IdVector<ValueId, char> is_result_;
+  IdVector<ValueId, char> changes_;  // a source that each micro-batch updates
   std::vector<Activation> activations_;
   std::vector<Gradient> gradients_;
   std::vector<Fixed> fixed_;
@@ -347,14 +375,17 @@ class Profiler {
 }  // namespace
 
 StageModel::StageModel(const TrainingGraph& graph, std::size_t max_blocks) {
+  // As many blocks as are allowed: a cut can only be where a block ends.
   CutOptions options;
   options.max_blocks = max_blocks;
-  const Chain chain = cut_chain(graph, choose_cuts(graph, options));
-  if (chain.blocks.empty()) {
+  options.target_block_ops =
+      std::clamp<std::size_t>(forward_part(graph).size() / max_blocks, 1, options.target_block_ops);
+  ops_ = cut_chain(graph, choose_cuts(graph, options));
+  if (ops_.blocks.empty()) {
     throw InvalidInput(fmt::format("graph '{}' has no forward ops, expected at least one per stage",
                                    shown(graph.name())));
   }
-  const Profiler profiler(graph, chain);
+  const Profiler profiler(graph, ops_);
   chain_ = profiler.chain();
   fixed_ = profiler.fixed();
 }

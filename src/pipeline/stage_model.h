@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "graph/chain.h"
 #include "pipeline/stage_chain.h"
 #include "pipeline/stage_plan.h"
 #include "rockmate/training_graph.h"
@@ -18,27 +19,31 @@ struct StageFixed {
   Bytes states;      ///< of the optimizer
   Bytes data;        ///< inputs of one micro-batch that the stage reads
   Seconds update;
+  Bytes update_workspace;  ///< the largest
   [[nodiscard]] Bytes all(std::size_t micro_batches) const {
-    return parameters + gradients + states +
+    return parameters + gradients + states + update_workspace +
            Bytes(data.count() * static_cast<std::int64_t>(micro_batches));
   }
 };
 
 class StageModel {
  public:
-  /// Cuts the graph into at most `max_blocks` blocks. Throws InvalidInput for a graph without
+  /// Cuts the graph into at most `max_blocks` >= 1 blocks. Throws InvalidInput for a graph without
   /// forward ops.
   StageModel(const TrainingGraph& graph, std::size_t max_blocks);
 
+  /// The chain that was cut, for who runs it.
+  [[nodiscard]] const Chain& ops() const { return ops_; }
   [[nodiscard]] const StageChain& chain() const { return chain_; }
   [[nodiscard]] std::size_t size() const { return chain_.blocks.size(); }
-  /// A source that several blocks read counts once per stage: tied parameters are copied to each
-  /// stage that reads them, with their gradients and states.
+  /// A source that several blocks read counts once per stage: a tied parameter is copied to each
+  /// stage that reads it, with its part of the gradient; its state is where the gradient is summed.
   [[nodiscard]] const StageFixed& fixed(StageRange range) const {
     return fixed_[range.first * size() + range.last];
   }
 
  private:
+  Chain ops_;
   StageChain chain_;
   std::vector<StageFixed> fixed_;
 };

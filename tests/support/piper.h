@@ -1,6 +1,6 @@
 // Piper's profiled workloads as stage costs, in Piper's own terms: data and tensor parallelism off,
-// messages are part of a stage's time, memory is A * micro-batches in flight + B, each layer with or
-// without recomputation (Tarnawski et al., "Piper: Multidimensional Planner for DNN
+// messages are part of a stage's time, memory is A * micro-batches in flight + B, each layer with
+// or without recomputation (Tarnawski et al., "Piper: Multidimensional Planner for DNN
 // Parallelization", 2021).
 #pragma once
 

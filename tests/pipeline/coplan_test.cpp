@@ -1,0 +1,192 @@
+// Co-planning: Piper's published figures, promises on small networks, and what is refused.
+#include "pipeline/coplan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "rockmate/training_model.h"
+#include "support/chain_graph.h"
+#include "support/models.h"
+#include "support/piper.h"
+#include "support/throws.h"
+
+namespace rockmate {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::message_of;
+
+Cluster cluster_of(std::size_t devices, Bytes memory) {
+  Cluster cluster;
+  cluster.devices.assign(devices, {"", memory, 1});
+  cluster.bytes_per_second = 1e9;
+  return cluster;
+}
+
+// The slowest stage's seconds per micro-batch: what Piper minimises.
+double time_per_sample(const PipelinePlan& plan) {
+  double most = 0;
+  for (const PipelineStage& stage : plan.pipeline.stages) {
+    const StageStrategy& strategy = stage.strategies.front();
+    most = std::max(most, (strategy.forward + strategy.backward()).count());
+  }
+  return most;
+}
+
+TEST(Coplan, ReachesPipersFiguresForBert) {
+  const char* shared = std::getenv("ROCKMATE_SHARED");
+  if (shared == nullptr) GTEST_SKIP() << "ROCKMATE_SHARED names no folder with instances/";
+  const auto costs = testing::read_piper(std::string(shared) + "/instances/piper/bert32a100.json");
+  struct Figure {
+    std::size_t devices;
+    Bytes memory;
+    double seconds;
+  };
+  for (const Figure& figure :
+       {Figure{2, 16_GiB, 0.63174}, {4, 16_GiB, 0.29522}, {8, 8_GiB, 0.16586}}) {
+    const auto plan = coplan(*costs, 512, cluster_of(figure.devices, figure.memory),
+                             {{PipelineFamily::kOneForwardOneBackward}, true});
+    ASSERT_TRUE(plan.has_value());
+    EXPECT_LE(time_per_sample(*plan), figure.seconds + 5e-6) << figure.devices << " devices";
+  }
+}
+
+// Fewer blocks than usual, to be quick.
+PipelineOptions coarse() {
+  PipelineOptions options;
+  options.max_blocks = 12;
+  return options;
+}
+
+TrainingGraph small_gpt() {
+  TrainingOptions adam;
+  adam.optimizer = OptimizerKind::kAdam;
+  testing::GptSize size;
+  size.layers = 6;
+  size.features = 128;
+  size.heads = 4;
+  size.vocabulary = 500;
+  size.positions = 64;
+  return make_training_graph(testing::gpt(2, 64, size), adam);
+}
+
+void expect_sound(const PipelinePlan& plan) {
+  const auto trace = simulate(plan.pipeline);
+  ASSERT_TRUE(trace.has_value());
+  EXPECT_EQ(trace->makespan, plan.trace.makespan);
+  EXPECT_FALSE(check_memory(plan.pipeline, *trace));
+  EXPECT_LE(plan.lower_bound.count(), plan.trace.makespan.count() * (1 + 1e-9));
+  EXPECT_GT(plan.lower_bound, Seconds());
+}
+
+TEST(Coplan, FitsUnequalDevicesAndStatesABound) {
+  const TrainingGraph graph = small_gpt();
+  Cluster cluster = cluster_of(4, 24_MiB);
+  cluster.devices[1] = {"small", 16_MiB, 1};
+  cluster.devices[2] = {"slow", 40_MiB, 0.5};
+  cluster.links = {{0, 1, 5e8, Seconds(1e-5)}, {1, 0, 5e8, Seconds(1e-5)}};
+  for (const auto family : {std::optional<PipelineFamily>(), std::optional(PipelineFamily::kGPipe),
+                            std::optional(PipelineFamily::kOneForwardOneBackward),
+                            std::optional(PipelineFamily::kZeroBubbleH1)}) {
+    PipelineOptions options = coarse();
+    options.family = family;
+    const auto plan = plan_pipeline(graph, 8, cluster, options);
+    ASSERT_TRUE(plan.has_value()) << plan.error().reason;
+    expect_sound(*plan);
+    EXPECT_EQ(plan->family, family.value_or(plan->family));
+  }
+}
+
+TEST(Coplan, TheBestOfAllFamiliesIsNoWorseThanAnyAlone) {
+  const TrainingGraph graph = small_gpt();
+  const Cluster cluster = cluster_of(4, 20_MiB);
+  const auto best = plan_pipeline(graph, 8, cluster, coarse());
+  ASSERT_TRUE(best.has_value());
+  for (const char* family : {"gpipe", "1f1b", "interleaved", "zb-h1"}) {
+    PipelineOptions options = coarse();
+    options.family = parse_pipeline_family(family);
+    const auto one = plan_pipeline(graph, 8, cluster, options);
+    if (!one) continue;
+    EXPECT_LE(best->trace.makespan.count(), one->trace.makespan.count() * 1.02) << family;
+  }
+}
+
+TEST(Coplan, MethodsOfGPipeGetBetter) {
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    const TrainingGraph graph = testing::chain_graph(12, seed);
+    // Static bytes, and a part of what all micro-batches take.
+    const Bytes memory(graph.static_bytes().count() + 60 * 1000);
+    double before = std::numeric_limits<double>::infinity();
+    for (const auto method :
+         {PipelineMethod::kDirect, PipelineMethod::kGlobal, PipelineMethod::kCoplan}) {
+      PipelineOptions options = coarse();
+      options.method = method;
+      const auto plan = plan_pipeline(graph, 6, cluster_of(2, memory), options);
+      const double seconds =
+          plan ? plan->trace.makespan.count() : std::numeric_limits<double>::infinity();
+      EXPECT_LE(seconds, before * (1 + 1e-9)) << to_string(method) << " seed " << seed;
+      before = seconds;
+      if (plan) expect_sound(*plan);
+    }
+  }
+}
+
+TEST(Coplan, OneDeviceAndOneMicroBatchIsThePlainIteration) {
+  const TrainingGraph graph = small_gpt();
+  const auto plan = plan_pipeline(graph, 1, cluster_of(1, 1_GiB), coarse());
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_NEAR(plan->trace.makespan.count(), graph.plain_seconds().count(), 1e-12);
+  EXPECT_NEAR(plan->lower_bound.count(), graph.plain_seconds().count(), 1e-3);
+}
+
+TEST(Coplan, IsDeterministic) {
+  const TrainingGraph graph = small_gpt();
+  const auto plan = [&] {
+    return pipeline_to_json(plan_pipeline(graph, 8, cluster_of(4, 20_MiB), coarse())->pipeline);
+  };
+  EXPECT_EQ(plan(), plan());
+}
+
+TEST(Coplan, ChoosesTheNumberOfMicroBatches) {
+  const auto graph_of = [](std::size_t m) {
+    return make_training_graph(testing::mlp(64 / static_cast<std::int64_t>(m), 256, 8));
+  };
+  const Cluster cluster = cluster_of(2, 64_MiB);
+  const auto best = plan_pipeline(graph_of, {1, 2, 4, 8}, cluster);
+  ASSERT_TRUE(best.has_value());
+  for (const std::size_t m : {1, 2, 4, 8}) {
+    EXPECT_LE(best->trace.makespan, plan_pipeline(graph_of(m), m, cluster)->trace.makespan);
+  }
+}
+
+TEST(Coplan, SaysWhyThereIsNone) {
+  const TrainingGraph graph = small_gpt();
+  const auto little = plan_pipeline(graph, 4, cluster_of(2, 1_MiB));
+  ASSERT_FALSE(little.has_value());
+  EXPECT_THAT(little.error().reason, HasSubstr("alone do not fit"));
+  const auto tight =
+      plan_pipeline(graph, 4, cluster_of(2, Bytes(little.error().static_bytes.count() * 11 / 20)));
+  ASSERT_FALSE(tight.has_value());
+  EXPECT_THAT(tight.error().reason, HasSubstr("no pipeline was found"));
+}
+
+TEST(Coplan, RefusesWhatCannotBe) {
+  const TrainingGraph graph = testing::chain_graph(3, 0);
+  const auto refused = [&](std::size_t m, const Cluster& cluster, const PipelineOptions& options) {
+    return message_of([&] { static_cast<void>(plan_pipeline(graph, m, cluster, options)); });
+  };
+  EXPECT_THAT(refused(4, cluster_of(9, 1_GiB), {}), HasSubstr("found 9 devices, but the network"));
+  EXPECT_THAT(refused(0, cluster_of(1, 1_GiB), {}), HasSubstr("0 micro-batches"));
+  EXPECT_THAT(refused(1, cluster_of(1, Bytes()), {}), HasSubstr("0 bytes of memory"));
+  PipelineOptions options;
+  options.family = PipelineFamily::kInterleaved;
+  EXPECT_THAT(refused(3, cluster_of(2, 1_GiB), options), HasSubstr("multiple of the devices"));
+  options.method = PipelineMethod::kGlobal;
+  EXPECT_THAT(refused(4, cluster_of(2, 1_GiB), options),
+              HasSubstr("method global is for the schedule gpipe"));
+}
+
+}  // namespace
+}  // namespace rockmate
