@@ -5,6 +5,9 @@
 namespace rockmate {
 namespace {
 
+// Solved stages that are kept: each may take megabytes.
+constexpr std::size_t kGlobalStages = 32;
+
 // The candidate that is fastest when everything is kept.
 const BlockCandidate& fastest(const StageBlock& block) {
   return *std::min_element(block.candidates.begin(), block.candidates.end(),
@@ -65,6 +68,13 @@ std::vector<StageStrategy> ChainStageCosts::strategies(const StageQuery& query) 
   return all;
 }
 
+const GlobalStage& ChainStageCosts::global(StageRange range, std::size_t micro_batches) {
+  if (global_.size() >= kGlobalStages) global_.clear();
+  return global_
+      .try_emplace({range.first, range.last, micro_batches}, segments_, range, micro_batches)
+      .first->second;
+}
+
 // Everything that the direct method and multisets of strategies can do, the global method can do as
 // well; but its states are thinned, so the best of all is taken.
 std::vector<StageStrategy> ChainStageCosts::lifo(const StageQuery& query) {
@@ -74,7 +84,7 @@ std::vector<StageStrategy> ChainStageCosts::lifo(const StageQuery& query) {
   };
   offer(plan_direct(segments_, query.range, query.in_flight, query.memory));
   if (method_ != PipelineMethod::kDirect) {
-    offer(plan_global(segments_, query.range, query.in_flight, query.memory));
+    offer(global(query.range, query.in_flight).plan(query.memory));
     const auto multiset = in_flight_.best(query.range, query.in_flight, query.memory);
     if (multiset && (!best || multiset->seconds < best->seconds)) {
       std::vector<StageStrategy> all;

@@ -2,6 +2,9 @@
 // for all intervals.
 #pragma once
 
+#include <map>
+#include <tuple>
+
 #include "pipeline/in_flight.h"
 #include "pipeline/segments.h"
 #include "pipeline/stage_costs.h"
@@ -27,12 +30,14 @@ class ChainStageCosts final : public StageCosts {
 
  private:
   [[nodiscard]] std::vector<StageStrategy> lifo(const StageQuery& query);
+  [[nodiscard]] const GlobalStage& global(StageRange range, std::size_t micro_batches);
 
   StageModel model_;
   std::size_t micro_batches_;
   PipelineMethod method_;
   Segments segments_;
   InFlight in_flight_;
+  std::map<std::tuple<std::size_t, std::size_t, std::size_t>, GlobalStage> global_;
 };
 
 }  // namespace rockmate

@@ -100,6 +100,15 @@ const Staircase& InFlight::coarse(StageRange range, std::int64_t transient) {
   return of_last[range.first];
 }
 
+const Staircase& InFlight::slot(StageRange range, std::int64_t transient) {
+  auto [found, is_new] = slots_.try_emplace({range.first, range.last, transient});
+  if (is_new) {
+    found->second = small(one(range, transient), kSlotPoints);
+    for (Point& point : found->second) point.bytes -= transient;
+  }
+  return found->second;
+}
+
 std::optional<InFlight::Multiset> InFlight::of_two(StageRange range, std::size_t in_flight,
                                                    Bytes memory) {
   const auto slots = static_cast<std::int64_t>(in_flight);
@@ -149,18 +158,12 @@ std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flig
   for (const std::int64_t transient : transients_) {
     const std::int64_t room = memory.count() - transient - inputs;
     if (room < 0) break;
-    Staircase slot;  // of what is saved
-    for (const Point& point : one(range, transient)) {
-      if (point.bytes - transient <= room) {
-        slot.push_back({point.bytes - transient, point.seconds, 0});
-      }
-    }
-    if (slot.empty()) continue;
-    if (static_cast<double>(in_flight) * slot.back().seconds >= best.seconds) continue;
-    slot = small(std::move(slot), kSlotPoints);
+    const Staircase& points = slot(range, transient);
+    if (points.empty() || points.front().bytes > room) continue;
+    if (static_cast<double>(in_flight) * points.back().seconds >= best.seconds) continue;
     std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
     for (std::size_t k = 0; k < in_flight; ++k) {
-      of_slots.push_back(small(sums(of_slots.back(), slot, room), kSumPoints));
+      of_slots.push_back(small(sums(of_slots.back(), points, room), kSumPoints));
     }
     if (of_slots.back().empty() || of_slots.back().back().seconds >= best.seconds) continue;
     best = Multiset{of_slots.back().back().seconds, transient, {}};
@@ -169,8 +172,8 @@ std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flig
       const std::ptrdiff_t at = rotor::last_within(of_slots[k], bytes);
       ROCKMATE_CHECK(at >= 0);
       const Point& point = of_slots[k][static_cast<std::size_t>(at)];
-      best.saved.push_back(slot[point.choice].bytes);
-      bytes = point.bytes - slot[point.choice].bytes;
+      best.saved.push_back(points[point.choice].bytes);
+      bytes = point.bytes - points[point.choice].bytes;
     }
   }
   if (best.saved.empty()) return std::nullopt;

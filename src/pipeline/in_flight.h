@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,8 @@ class InFlight {
   };
   /// What is left of `one` when neighbours are joined; kept for all ranges, it has to be small.
   [[nodiscard]] const rotor::Staircase& coarse(StageRange range, std::int64_t transient);
+  /// Saved bytes of one slot against its seconds, thinned where it is large.
+  [[nodiscard]] const rotor::Staircase& slot(StageRange range, std::int64_t transient);
   [[nodiscard]] std::optional<Multiset> of_two(StageRange range, std::size_t in_flight,
                                                Bytes memory);
   [[nodiscard]] Rest rest(StageRange range, std::int64_t transient) const;
@@ -55,6 +58,7 @@ class InFlight {
   const Segments& segments_;
   std::vector<std::int64_t> transients_;
   std::map<std::pair<std::size_t, std::int64_t>, std::vector<rotor::Staircase>> coarse_;
+  std::map<std::tuple<std::size_t, std::size_t, std::int64_t>, rotor::Staircase> slots_;
 };
 
 }  // namespace rockmate

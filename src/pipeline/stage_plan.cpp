@@ -137,23 +137,30 @@ class Reconstruction {
 
 }  // namespace
 
-std::optional<StagePlan> plan_global(const Segments& segments, StageRange range,
-                                     std::size_t micro_batches, Bytes memory) {
-  const Bytes input = segments.chain().input_before(range.first);
+GlobalStage::GlobalStage(const Segments& segments, StageRange range, std::size_t micro_batches)
+    : segments_(segments), range_(range), rests_(micro_batches) {
   // Each reads the staircase of the one after it: they must not move.
-  std::vector<std::unique_ptr<const Rest>> rests(micro_batches);
   Shifted end;
   for (std::size_t k = micro_batches; k-- > 0;) {
-    rests[k] = std::make_unique<const Rest>(segments, range.first, range.last, end);
-    end = {&rests[k]->from(range.first), input.count()};
+    rests_[k] = std::make_unique<const Rest>(segments, range.first, range.last, end);
+    end = {&rests_[k]->from(range.first), segments.chain().input_before(range.first).count()};
   }
-  const Staircase& first = rests.front()->from(range.first);
+}
+
+std::optional<StagePlan> GlobalStage::plan(Bytes memory) const {
+  const Bytes input = segments_.chain().input_before(range_.first);
+  const Staircase& first = rests_.front()->from(range_.first);
   const std::ptrdiff_t at = rotor::last_within(first, (memory - input).count());
   if (at < 0) return std::nullopt;
   std::vector<const Rest*> views;
-  for (const auto& rest : rests) views.push_back(rest.get());
+  for (const auto& rest : rests_) views.push_back(rest.get());
   return StagePlan{Seconds(first[static_cast<std::size_t>(at)].seconds),
-                   Reconstruction(segments, range, views).from(memory)};
+                   Reconstruction(segments_, range_, views).from(memory)};
+}
+
+std::optional<StagePlan> plan_global(const Segments& segments, StageRange range,
+                                     std::size_t micro_batches, Bytes memory) {
+  return GlobalStage(segments, range, micro_batches).plan(memory);
 }
 
 std::optional<StagePlan> plan_direct(const Segments& segments, StageRange range,

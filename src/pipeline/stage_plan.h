@@ -3,6 +3,7 @@
 // cut into one forward and one backward sequence per micro-batch.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -38,9 +39,23 @@ struct StagePlan {
   std::vector<StageStep> steps;
 };
 
-/// The global method: all micro-batches are one chain, planned at once within `memory` bytes
-/// (inputs of micro-batches counted). nullopt: no plan within it. Time O(m n (n + K)) staircase
-/// operations.
+/// The global method: all micro-batches are one chain. Solved once for every number of bytes, in
+/// O(m n (n + K)) staircase operations.
+class GlobalStage {
+ public:
+  /// `segments` must outlive it.
+  GlobalStage(const Segments& segments, StageRange range, std::size_t micro_batches);
+  /// The fastest plan within `memory` bytes, inputs of micro-batches counted; nullopt: there is
+  /// none.
+  [[nodiscard]] std::optional<StagePlan> plan(Bytes memory) const;
+
+ private:
+  const Segments& segments_;
+  StageRange range_;
+  std::vector<std::unique_ptr<const Rest>> rests_;  // by micro-batch
+};
+
+/// The same for one number of bytes.
 [[nodiscard]] std::optional<StagePlan> plan_global(const Segments& segments, StageRange range,
                                                    std::size_t micro_batches, Bytes memory);
 /// The direct method: every micro-batch alone, with the same strategy and memory / m.
