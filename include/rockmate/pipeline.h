@@ -203,7 +203,7 @@ enum class PipelineMethod : std::uint8_t {
 struct PipelineOptions {
   PipelineMethod method = PipelineMethod::kCoplan;
   std::optional<PipelineFamily> family = std::nullopt;  ///< none: the best of all
-  std::size_t max_blocks = 32;  ///< between which stages are cut; more are slower to plan
+  std::size_t max_blocks = 48;  ///< between which stages are cut; more are slower to plan
 };
 
 struct PipelinePlan {

@@ -83,6 +83,33 @@ TEST(PipelineJson, SizesThatOverflowAreNoPipeline) {
   EXPECT_THAT(endless.error().message, HasSubstr("the times add up"));
 }
 
+// The n-th block of JSON on the page.
+std::string page_block(std::size_t n) {
+  const std::string page = testing::read_text(testing::source_dir() / "docs/pipeline.md");
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= n; ++i) begin = page.find("```json", begin) + 7;
+  return page.substr(begin, page.find("```", begin) - begin);
+}
+
+TEST(PipelinePage, ItsPipelineRuns) {
+  std::vector<std::string> warnings;
+  const Pipeline pipeline = parse_pipeline(page_block(1), "docs/pipeline.md", &warnings);
+  EXPECT_TRUE(warnings.empty());
+  const auto trace = simulate(pipeline);
+  ASSERT_TRUE(trace.has_value()) << trace.error().message;
+  EXPECT_FALSE(check_memory(pipeline, *trace));
+}
+
+TEST(PipelinePage, ItsDevicesAreRead) {
+  const testing::TemporaryFolder folder;
+  const std::string file = folder.path() / "devices.json";
+  testing::write_text(file, page_block(0));
+  const Cluster cluster = Cluster::parse(file);
+  EXPECT_EQ(cluster.devices.size(), 2u);
+  EXPECT_EQ(cluster.link(0, 1).bytes_per_second, 12e9);
+  EXPECT_EQ(cluster.link(1, 0).bytes_per_second, 25e9);
+}
+
 TEST(PipelineJson, AFileThatIsMissing) {
   EXPECT_THAT(message_of([] { static_cast<void>(read_pipeline("no/such.json")); }),
               HasSubstr("no/such.json"));
