@@ -32,18 +32,6 @@ constexpr std::size_t kCoarseSteps = 3, kCoarsePoints = 16;
 // Points of a slot and of a sum of slots at most; above it they are thinned.
 constexpr std::size_t kSlotPoints = 96, kSumPoints = 2000;
 
-// Thinned until it is small enough. The least and the fastest points stay.
-Staircase small(Staircase points, std::size_t most) {
-  for (double tolerance = 0.001; points.size() > most; tolerance *= 2) {
-    Staircase fewer = thinned(points, tolerance);
-    if (tolerance > 1) {
-      fewer = {points.front(), points.back()};
-    }
-    points = std::move(fewer);
-  }
-  return points;
-}
-
 // The undominated sums of one point of each; `choice` is that of `b`, as an index into it.
 Staircase sums(const Staircase& a, const Staircase& b, std::int64_t most) {
   Staircase all;
@@ -94,7 +82,7 @@ const Staircase& InFlight::coarse(StageRange range, std::int64_t transient) {
   if (of_last.empty()) {
     const Rest all = rest({0, range.last}, transient);
     for (std::size_t s = 0; s <= range.last; ++s) {
-      of_last.push_back(small(all.from(s), kCoarsePoints));
+      of_last.push_back(thinned_to(all.from(s), kCoarsePoints));
     }
   }
   return of_last[range.first];
@@ -103,7 +91,7 @@ const Staircase& InFlight::coarse(StageRange range, std::int64_t transient) {
 const Staircase& InFlight::slot(StageRange range, std::int64_t transient) {
   auto [found, is_new] = slots_.try_emplace({range.first, range.last, transient});
   if (is_new) {
-    found->second = small(one(range, transient), kSlotPoints);
+    found->second = thinned_to(one(range, transient), kSlotPoints);
     for (Point& point : found->second) point.bytes -= transient;
   }
   return found->second;
@@ -163,7 +151,7 @@ std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flig
     if (static_cast<double>(in_flight) * points.back().seconds >= best.seconds) continue;
     std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
     for (std::size_t k = 0; k < in_flight; ++k) {
-      of_slots.push_back(small(sums(of_slots.back(), points, room), kSumPoints));
+      of_slots.push_back(thinned_to(sums(of_slots.back(), points, room), kSumPoints));
     }
     if (of_slots.back().empty() || of_slots.back().back().seconds >= best.seconds) continue;
     best = Multiset{of_slots.back().back().seconds, transient, {}};

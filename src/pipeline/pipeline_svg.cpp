@@ -16,7 +16,7 @@
 namespace rockmate {
 namespace {
 
-constexpr double kWidth = 1100, kLane = 26, kStrip = 5, kMemory = 22, kGap = 12, kLeft = 150;
+constexpr double kWidth = 1100, kLane = 26, kStrip = 5, kMemory = 22, kGap = 12, kLeft = 164;
 constexpr std::string_view kInk = "#0f172a", kBubble = "#e8ebf0", kMessage = "#64748b",
                            kMemoryColour = "#c7d3e3", kBudget = "#b4232a";
 
