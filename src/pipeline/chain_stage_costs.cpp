@@ -58,7 +58,10 @@ std::optional<Seconds> ChainStageCosts::estimate(const StageQuery& query) {
 }
 
 std::vector<StageStrategy> ChainStageCosts::strategies(const StageQuery& query) {
-  if (query.is_lifo) return lifo(query);
+  return query.is_lifo ? lifo(query) : of_slots(query);
+}
+
+std::vector<StageStrategy> ChainStageCosts::of_slots(const StageQuery& query) {
   const auto plan = in_flight_.best(query.range, query.in_flight, query.memory);
   std::vector<StageStrategy> all;
   if (!plan) return all;
@@ -76,7 +79,7 @@ const GlobalStage& ChainStageCosts::global(StageRange range, std::size_t micro_b
 }
 
 // Everything that the direct method and multisets of strategies can do, the global method can do as
-// well; but its states are thinned, so the best of all is taken.
+// well; but its states are thinned, so it is held against both.
 std::vector<StageStrategy> ChainStageCosts::lifo(const StageQuery& query) {
   std::optional<StagePlan> best;
   const auto offer = [&best](std::optional<StagePlan> plan) {
@@ -85,13 +88,10 @@ std::vector<StageStrategy> ChainStageCosts::lifo(const StageQuery& query) {
   offer(plan_direct(segments_, query.range, query.in_flight, query.memory));
   if (method_ != PipelineMethod::kDirect) {
     offer(global(query.range, query.in_flight).plan(query.memory));
-    const auto multiset = in_flight_.best(query.range, query.in_flight, query.memory);
-    if (multiset && (!best || multiset->seconds < best->seconds)) {
-      std::vector<StageStrategy> all;
-      for (const auto& steps : multiset->slots) {
-        all.push_back(strategies_of(model_.chain(), query.range, steps).front());
-      }
-      return all;
+    const auto estimate = in_flight_.quick(query.range, query.in_flight, query.memory);
+    const double slots = static_cast<double>(query.in_flight);
+    if (estimate && (!best || estimate->count() * slots < best->seconds.count())) {
+      return of_slots(query);
     }
   }
   if (!best) return {};

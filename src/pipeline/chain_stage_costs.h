@@ -30,6 +30,7 @@ class ChainStageCosts final : public StageCosts {
 
  private:
   [[nodiscard]] std::vector<StageStrategy> lifo(const StageQuery& query);
+  [[nodiscard]] std::vector<StageStrategy> of_slots(const StageQuery& query);
   [[nodiscard]] const GlobalStage& global(StageRange range, std::size_t micro_batches);
 
   StageModel model_;

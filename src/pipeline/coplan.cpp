@@ -130,7 +130,8 @@ class CoPlanner {
     PartitionProblem problem;
     problem.blocks = costs_.blocks();
     problem.stages = shape->stages;
-    problem.micro_batches = m_;
+    // A device does all its chunks for each micro-batch.
+    problem.micro_batches = (m_ - 1) * chunks + 1;
     problem.kinds = kinds_;
     problem.fixed_order = chunks > 1;
     problem.seconds = [&](std::size_t stage, StageRange range, std::size_t device) {
