@@ -25,8 +25,8 @@ namespace rockmate {
 namespace {
 
 constexpr std::size_t kPartitions = 6;        // per family and number of stages
-constexpr std::size_t kBuilt = 6;             // per family, by their estimate
-constexpr std::size_t kImproved = 3;          // of those, by simulated time
+constexpr std::size_t kBuilt = 12;            // per family, by their estimate
+constexpr std::size_t kImproved = 5;          // of those, by simulated time
 constexpr int kMoves = 40;                    // accepted or not, for each of them
 constexpr int kShares = 8;                    // how often a stage's share is cut
 constexpr std::size_t kMostIdle = 16;         // devices, beyond which none is left idle

@@ -30,7 +30,7 @@ constexpr double kRatio = 1.2;
 // Estimates look at fewer of them, and at fewer points.
 constexpr std::size_t kCoarseSteps = 3, kCoarsePoints = 16;
 // Points of a slot and of a sum of slots at most; above it they are thinned.
-constexpr std::size_t kSlotPoints = 48, kSumPoints = 600;
+constexpr std::size_t kSlotPoints = 64, kSumPoints = 1000;
 
 // The undominated sums of one point of each; `choice` is that of `b`, as an index into it.
 Staircase sums(const Staircase& a, const Staircase& b, std::int64_t most) {
