@@ -14,6 +14,8 @@ namespace {
 
 // Drafts tried for the least budget: the leanest ones by the planner's count.
 constexpr std::size_t kLeanest = 12;
+// Steps of the packer for each of them.
+constexpr std::uint64_t kLeanWork = 20'000'000;
 // Planners count some bytes that the judge does not, and do not know what lies lost between
 // addresses. So drafts on both sides of the budget are tried, one by one until the ops of those on
 // a side come to this, and at least so many; then steps to leaner ones double.
@@ -138,7 +140,7 @@ std::optional<Lean> Shelf::leanest(const TrainingGraph& graph, const PlanOptions
   std::optional<Lean> least;
   for (std::size_t i = 0; i < std::min(kLeanest, drafts_.size()); ++i) {
     Runs runs = with_implementations(graph, drafts_[i].runs(), TakeOver::kWhereEqual, Bytes());
-    const Bytes needed = needed_by(graph, runs, TakeOver::kWhereEqual, options);
+    const Bytes needed = needed_by(graph, runs, TakeOver::kWhereEqual, options, kLeanWork);
     if (!least || needed < least->needed) least = Lean{needed, std::move(runs)};
   }
   return least;
