@@ -61,6 +61,7 @@ struct Formulation::Built {
     for (std::size_t v = 0; v < problem.values.size(); ++v) add_value(v);
     for (std::size_t t = 0; t < problem.steps.size(); ++t) limit_stage(t);
     limit_saved();
+    add_moments();
   }
 
   // again[t]: the steps whose outputs some step may still want in stage t or later.
@@ -108,14 +109,14 @@ struct Formulation::Built {
   }
 
   // larger + also >= smaller
-  void at_least(Bit larger, Bit smaller, Bit also = kZero) {
+  void at_least(Bit larger, Bit smaller, Bit also = kZero, bool raises = true) {
     if (smaller.is_zero() || larger.is_one() || also.is_one() || larger == smaller) return;
     Row row{"", smaller.constant ? 1.0 : 0.0, kInfinity, {}};
     if (larger.variable) row.terms.push_back({*larger.variable, 1});
     if (also.variable) row.terms.push_back({*also.variable, 1});
     if (smaller.variable) row.terms.push_back({*smaller.variable, -1});
     model.add(std::move(row));
-    implications.push_back({larger, smaller, also});
+    if (raises) implications.push_back({larger, smaller, also});
   }
 
   // Backwards through the stages; Bits after the last possible use are 0.
@@ -183,6 +184,44 @@ struct Formulation::Built {
     at_least(first, interval.made);
     Row row{"", -kInfinity, 1, {{*interval.made.variable, 1}, {*interval.before.variable, 1}}};
     model.add(std::move(row));
+  }
+
+  // For each stage t, over the steps that may run again in it or later: r(t,i).
+  void add_moments() {
+    const std::size_t size = problem.steps.size();
+    std::vector<Row> sums(size);                         // by step: its reruns in stage t and later
+    std::vector<char> is_wanted(problem.values.size());  // by a step of stage t or later
+    std::vector<Bit> again_from_here(size);
+    for (std::size_t t = size; t-- > 0;) {
+      for (const std::size_t v : problem.steps[t].reads) is_wanted[v] = true;
+      for (std::size_t k = 0; k < again[t].size(); ++k) {
+        sums[again[t][k]].terms.push_back({rerun[t][k], 1});
+      }
+      if (again[t].empty()) continue;
+      for (std::size_t i = 0; i < t; ++i) {
+        again_from_here[i] = kZero;
+        if (sums[i].terms.size() < 2) {
+          if (sums[i].terms.size() == 1) again_from_here[i] = {sums[i].terms[0].variable};
+          continue;
+        }
+        again_from_here[i] = add_share("r", t, i, i);
+        Row row = sums[i];
+        row.terms.push_back({*again_from_here[i].variable, -1});
+        row.lower = 0;
+        row.upper = kInfinity;
+        model.add(std::move(row));
+        later_runs.push_back({again_from_here[i], sums[i].terms});
+      }
+      for (std::size_t v = 0; v < problem.values.size(); ++v) {
+        const StagedValue& value = problem.values[v];
+        if (value.made == kNever || value.made >= t) continue;
+        const Bit there = life[v][t].before;
+        if (is_wanted[v] != 0) at_least(there, kOne, again_from_here[value.made], false);
+        for (const std::size_t j : value.reads) {
+          if (j < t) at_least(there, again_from_here[j], again_from_here[value.made], false);
+        }
+      }
+    }
   }
 
   // Of the storage while step i runs (again) in stage t: 1 if one of its values is there.
@@ -341,6 +380,10 @@ struct Formulation::Built {
       double& value = values[larger_bit.variable->index()];
       value = std::max(value, of(smaller) - of(also));
     }
+    for (const auto& [later, runs] : later_runs) {
+      double& value = values[later.variable->index()];
+      for (const Term& run : runs) value = std::max(value, values[run.variable.index()]);
+    }
     for (const auto& [taken, there, against] : taken_over) {
       double& value = values[taken.variable->index()];
       value = of(there);
@@ -351,6 +394,10 @@ struct Formulation::Built {
 
   struct Implication {
     Bit larger, smaller, also;  // larger + also >= smaller
+  };
+  struct LaterRuns {
+    Bit later;
+    std::vector<Term> runs;
   };
   struct TakenOver {
     Bit taken, there;
@@ -369,6 +416,7 @@ struct Formulation::Built {
   std::vector<std::vector<std::size_t>> on_storage;
   std::map<std::vector<std::size_t>, VariableId> maxima;
   std::vector<Implication> implications;
+  std::vector<LaterRuns> later_runs;
   std::vector<TakenOver> taken_over;
 };
 
@@ -396,14 +444,24 @@ std::vector<double> Formulation::values(const Reruns& reruns) const {
   return built_->values(reruns);
 }
 
-std::vector<Formulation::Share> Formulation::shares(const std::vector<double>& values) const {
-  std::vector<Share> shares;
-  for (std::size_t t = 0; t < built_->again.size(); ++t) {
-    for (std::size_t k = 0; k < built_->again[t].size(); ++k) {
-      shares.push_back({t, built_->again[t][k], values[built_->rerun[t][k].index()]});
+std::vector<std::vector<char>> Formulation::kept(const std::vector<double>& values,
+                                                 double threshold) const {
+  std::vector<std::vector<char>> kept(built_->again.size(), std::vector<char>(built_->life.size()));
+  for (std::size_t v = 0; v < built_->life.size(); ++v) {
+    for (std::size_t t = 0; t < kept.size(); ++t) {
+      const Bit bit = built_->life[v][t].before;
+      const double share =
+          bit.variable ? values[bit.variable->index()] : (bit.constant ? 1.0 : 0.0);
+      kept[t][v] = share > threshold;
     }
   }
-  return shares;
+  return kept;
+}
+
+std::size_t Formulation::reruns_possible() const {
+  std::size_t count = 0;
+  for (const auto& stage : built_->again) count += stage.size();
+  return count;
 }
 
 }  // namespace rockmate::checkmate

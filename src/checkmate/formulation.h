@@ -52,13 +52,11 @@ class Formulation {
   [[nodiscard]] Reruns reruns(const std::vector<double>& values) const;
   /// The solution that these reruns make: a start.
   [[nodiscard]] std::vector<double> values(const Reruns& reruns) const;
-  /// By stage and step: how much of it runs again in a solution of the relaxation.
-  struct Share {
-    std::size_t stage = 0;
-    std::size_t step = 0;
-    double share = 0;
-  };
-  [[nodiscard]] std::vector<Share> shares(const std::vector<double>& values) const;
+  /// By stage, by value: whether more than `threshold` of it is kept into the stage.
+  [[nodiscard]] std::vector<std::vector<char>> kept(const std::vector<double>& values,
+                                                    double threshold) const;
+  /// How many 0/1 variables there are.
+  [[nodiscard]] std::size_t reruns_possible() const;
 
  private:
   struct Built;
