@@ -10,6 +10,8 @@ namespace {
 
 // Rounding breaks the budget now and then; so the relaxation is solved for a little less, too.
 constexpr double kInnerShares[] = {1.0, 0.97, 0.94, 0.9, 0.85};
+// Branch and bound stops after so many nodes times rows times variables.
+constexpr double kProgramWork = 1e9;
 
 Runs to_runs(const TrainingGraph& graph, const Reruns& reruns) {
   Runs runs;
@@ -63,7 +65,9 @@ class Planner {
       const Formulation formulation(problem_, {kUnlimited, peak});
       if (formulation.is_hopeless()) return;
       MilpOptions options = milp_options();
-      options.node_limit = options_.node_limit;
+      const MilpModel& model = formulation.model();
+      const auto size = static_cast<double>(model.rows().size() * model.variables().size());
+      options.node_limit = static_cast<std::uint64_t>(1 + kProgramWork / std::max(size, 1.0));
       if (best_) options.start = formulation.values(*best_);
       const MilpResult solved = solver_.solve(formulation.model(), options);
       if (peak == peak_) {

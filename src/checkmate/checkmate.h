@@ -14,7 +14,6 @@ namespace rockmate::checkmate {
 
 struct CheckmateOptions {
   std::size_t exact_variables = 4000;  ///< 0/1 variables up to which the program is solved
-  std::uint64_t node_limit = 2000;
   std::optional<Seconds> time_limit = std::nullopt;
   std::stop_token stop = {};
 };

@@ -70,11 +70,11 @@ TEST(Sweep, KeepsChoicesOfWhichNoneBeatsAnother) {
   if (linked_solvers().empty()) GTEST_SKIP() << "no solver is linked";
   const auto solver = make_solver(linked_solvers().back());
   std::size_t choices = 0;
-  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
     const TrainingGraph graph = testing::random_graph(seed, {.forward_ops = 8});
     const Chain chain = cut_chain(graph, {3});
     const StagedProblem problem = staged_block(graph, chain.blocks[1]);
-    const Sweep swept = sweep(problem, *solver, {.candidates = 49});
+    const Sweep swept = sweep(problem, *solver, {.candidates = 25});
     ASSERT_FALSE(swept.choices.empty());
     EXPECT_EQ(swept.progress.pairs, swept.progress.all_pairs);
     std::vector<Weight> weights;
@@ -91,7 +91,7 @@ TEST(Sweep, KeepsChoicesOfWhichNoneBeatsAnother) {
     EXPECT_EQ(weights.front().seconds, 0);
     choices += weights.size();
   }
-  EXPECT_GT(choices, 60U);
+  EXPECT_GT(choices, 20U);
 }
 
 }  // namespace

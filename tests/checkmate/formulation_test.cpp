@@ -110,7 +110,7 @@ class Formulations : public ::testing::TestWithParam<Solver> {};
 TEST_P(Formulations, FindTheOptimumOfAllSchedulesInStages) {
   const auto solver = make_solver(GetParam());
   std::size_t compared = 0, recomputing = 0;
-  for (std::uint64_t seed = 0; seed < 80; ++seed) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
     testing::RandomGraphOptions options{.forward_ops = 2 + static_cast<int>(seed % 3),
                                         .implementations = false,
                                         .statistics = seed % 3 == 0};
@@ -132,8 +132,8 @@ TEST_P(Formulations, FindTheOptimumOfAllSchedulesInStages) {
     const std::int64_t least = (front->front().peak - graph.static_bytes()).count();
     EXPECT_FALSE(solve(problem, {kUnlimited, least - 1}, *solver).has_value()) << "seed " << seed;
   }
-  EXPECT_GT(compared, 80U);
-  EXPECT_GT(recomputing, 20U);
+  EXPECT_GT(compared, 50U);
+  EXPECT_GT(recomputing, 10U);
 }
 
 // All choices of a block, one by one.
