@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -51,6 +52,8 @@ class Budget {
 
 enum class Planner : std::uint8_t {
   kPortfolio,  ///< the best that we know
+  kRockmate,   ///< Rotor over blocks that an integer program finds many strategies for
+  kCheckmate,  ///< an integer program on the whole iteration, in program order
   kRotor,      ///< Rotor's dynamic program over a chain of blocks
   kSqrt,       ///< Chen's segments, all of one kind
   kPlain       ///< the plain iteration, if it fits
@@ -70,6 +73,9 @@ struct Progress {
 struct PlanOptions {
   Planner planner = Planner::kPortfolio;
   std::optional<Solver> solver = std::nullopt;  ///< nothing: the first that is linked, if any
+  std::size_t candidates = 400;                 ///< strategies of a block, at most
+  /// Where the strategies of blocks are kept for the next time; nothing: nowhere.
+  std::optional<std::filesystem::path> cache = std::nullopt;
   bool layout = true;  ///< false: live bytes only, as planners that ignore addresses do
   int threads = 0;     ///< 0: all cores; never changes the answer
   std::uint64_t seed = 0;

@@ -109,7 +109,9 @@ struct Plan {
   Seconds lower_bound;  ///< no plan within the budget takes less
   bool proven_optimal = false;
   std::string planner;
-  std::string solver;  ///< which one sharpened `lower_bound`; empty: none
+  std::string solver;  ///< which one sharpened `lower_bound` or made the plan; empty: none
+  /// Strategies of the distinct blocks from which it was put together.
+  std::optional<std::size_t> candidates;
   /// Of Rotor's plans: how much longer it takes, as a share, than the best plan within the budget
   /// of Rotor's two choices per block can take at least; 0: it is one of the best of its kind.
   std::optional<double> rotor_epsilon;

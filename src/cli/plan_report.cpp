@@ -93,6 +93,7 @@ nlohmann::ordered_json to_json(const TrainingGraph& graph, const Plan& plan) {
   object["blocks"] = blocks.blocks;
   object["distinct_blocks"] = blocks.classes.size();
   object["candidates"] = nullptr;
+  if (plan.candidates) object["candidates"] = *plan.candidates;
   object["solver"] = nullptr;
   if (!plan.solver.empty()) object["solver"] = plan.solver;
   return object;

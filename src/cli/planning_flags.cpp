@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "checkmate/candidate_cache.h"
 #include "cli/interrupt.h"
 #include "cli/progress_line.h"
 #include "cli/whole_number.h"
@@ -12,14 +13,23 @@ namespace rockmate::cli {
 namespace {
 
 constexpr std::uint64_t kMostThreads = 4096;
+constexpr std::uint64_t kMostCandidates = 100'000;
 
 }  // namespace
 
 void PlanningFlags::add_to(CLI::App& verb) {
-  verb.add_option("--planner", planner, "portfolio (the best we know), rotor, sqrt or plain")
+  verb.add_option("--planner", planner,
+                  "portfolio (the best we know), rockmate, checkmate, rotor, sqrt or plain")
       ->capture_default_str();
   verb.add_option("--solver", solver, "cbc or glpk, for lower bounds (default: the first linked)")
       ->type_name("NAME");
+  verb.add_option("--candidates", candidates, "strategies of a block, at most")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(whole_number(1, kMostCandidates));
+  verb.add_option("--cache", cache,
+                  "where strategies of blocks are kept, or 'none' (default: ~/.cache/rockmate)")
+      ->type_name("DIR");
   verb.add_option("--time-limit", time_limit, "seconds to search at most")->type_name("S");
   verb.add_option("--work-limit", work_limit, "steps to search at most: same plan on any machine")
       ->type_name("N")
@@ -40,6 +50,12 @@ void run_search(const PlanningFlags& flags, const std::function<void(const PlanO
   PlanOptions options;
   options.planner = parse_planner(flags.planner);
   if (!flags.solver.empty()) options.solver = parse_solver(flags.solver);
+  options.candidates = flags.candidates;
+  if (flags.cache.empty()) {
+    options.cache = checkmate::usual_cache_folder();
+  } else if (flags.cache != "none") {
+    options.cache = flags.cache;
+  }
   options.layout = !flags.no_layout;
   options.threads = flags.threads;
   options.seed = flags.seed;

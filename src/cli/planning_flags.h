@@ -14,6 +14,8 @@ namespace rockmate::cli {
 struct PlanningFlags {
   std::string planner = "portfolio";
   std::string solver;
+  std::size_t candidates = 400;
+  std::string cache;  ///< a folder, "none", or empty: the usual one
   std::optional<double> time_limit;
   std::optional<std::uint64_t> work_limit;
   int threads = 0;

@@ -17,8 +17,9 @@ struct PlannerName {
   std::string_view word;
 };
 constexpr std::array kPlanners = {
-    PlannerName{Planner::kPortfolio, "portfolio"}, PlannerName{Planner::kRotor, "rotor"},
-    PlannerName{Planner::kSqrt, "sqrt"}, PlannerName{Planner::kPlain, "plain"}};
+    PlannerName{Planner::kPortfolio, "portfolio"}, PlannerName{Planner::kRockmate, "rockmate"},
+    PlannerName{Planner::kCheckmate, "checkmate"}, PlannerName{Planner::kRotor, "rotor"},
+    PlannerName{Planner::kSqrt, "sqrt"},           PlannerName{Planner::kPlain, "plain"}};
 
 constexpr std::size_t kDefaultPoints = 20;
 

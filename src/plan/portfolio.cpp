@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "checkmate/checkmate.h"
 #include "plan/finish.h"
 #include "plan/search_team.h"
 #include "schedule/implementations.h"
@@ -21,6 +22,8 @@ constexpr int kLeanSteps = 6;
 constexpr std::uint64_t kLeanPart = 4;
 // The part of the time left that the lower bound may take.
 constexpr double kBoundPart = 0.2;
+// How often Checkmate's budget gives way to a layout that does not fit.
+constexpr int kInnerBudgets = 4;
 
 }  // namespace
 
@@ -40,15 +43,17 @@ Portfolio::Portfolio(const TrainingGraph& graph, const PlanOptions& options)
   bound_ = bounds_.simplest();
 }
 
+std::optional<Seconds> Portfolio::time_left() const {
+  if (!options_.time_limit) return std::nullopt;
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
+  return Seconds(std::max(0.0, options_.time_limit->count() - spent.count()));
+}
+
 // What the moments say of a budget: a bound, a start, or that there is no plan.
 void Portfolio::find_bound(Bytes budget) {
   MomentOptions options;
   options.solver = solver_.get();
-  if (options_.time_limit) {
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
-    const double left = options_.time_limit->count() - spent.count();
-    options.time_limit = Seconds(std::max(0.0, left) * kBoundPart);
-  }
+  if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
   options.stop = options_.stop;
   bound_ = bounds_.at(budget, options);
   if (!bound_.is_feasible && floor_.bytes <= budget) floor_.bytes = budget + Bytes(1);
@@ -62,6 +67,11 @@ const std::vector<Shelf>& Portfolio::shelves() {
     if (planner == Planner::kRotor || searches()) {
       const Effort effort = searches() ? effort_ : Effort::kFull;
       shelves_->push_back(rotor_shelf(graph_, effort, options_));
+    }
+    if (planner == Planner::kRockmate) {
+      shelves_->push_back(rockmate_shelf(graph_, options_, [this](const std::string& stage) {
+        report(stage.c_str(), std::nullopt);
+      }));
     }
     if (planner != Planner::kRotor) shelves_->push_back(plain_shelf(graph_));
   }
@@ -148,6 +158,26 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<Runs> s
   return std::nullopt;
 }
 
+// A layout that does not fit is planned again under a smaller inner budget.
+std::optional<Plan> Portfolio::checkmate_plan(Bytes budget) {
+  if (!solver_) throw InvalidInput("planner 'checkmate' needs a solver, and none is linked");
+  Bytes inner = budget;
+  for (int attempt = 0; attempt < kInnerBudgets && inner > graph_.static_bytes(); ++attempt) {
+    const checkmate::CheckmateOptions options{.time_limit = time_left(), .stop = options_.stop};
+    const auto result = checkmate::checkmate_within(graph_, inner, *solver_, options);
+    if (!result.runs) return std::nullopt;
+    const Bytes needed = needed_by(graph_, *result.runs, TakeOver::kWhereEqual, options_);
+    keep_leaner({needed, *result.runs});
+    if (auto plan = finish(graph_, *result.runs, TakeOver::kWhereEqual, budget, options_)) {
+      plan->planner = "checkmate";
+      plan->solver = to_string(solver_->name());
+      return plan;
+    }
+    inner -= needed - budget;
+  }
+  return std::nullopt;
+}
+
 std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
   bound_ = bounds_.simplest();
   if (budget < floor_.bytes) return std::nullopt;
@@ -157,6 +187,9 @@ std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
   }
   if (!best) {
     best = shelved_within(budget);
+    if (options_.planner == Planner::kCheckmate) {
+      keep_better(best, checkmate_plan(budget), "checkmate");
+    }
     find_bound(budget);
     report("lower bound", best);
     if (searches() && budget >= floor_.bytes && !(best && is_optimal(*best))) {
@@ -175,7 +208,7 @@ bool Portfolio::is_optimal(const Plan& plan) const {
 void Portfolio::state_bound(Plan& plan) const {
   plan.lower_bound = std::min(bound_.seconds, plan.seconds);
   plan.proven_optimal = is_optimal(plan);
-  if (solver_ && bound_.moment) plan.solver = to_string(solver_->name());
+  if (solver_ && bound_.moment && plan.solver.empty()) plan.solver = to_string(solver_->name());
 }
 
 void Portfolio::keep_leaner(Lean lean) {

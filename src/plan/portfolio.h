@@ -40,7 +40,9 @@ class Portfolio {
       Bytes budget, std::vector<Runs> starts, std::uint64_t moves, double time_share = 0,
       const std::optional<Plan>& known = std::nullopt);
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
+  [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget);
+  [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget);
   void look_for_leanest_on_shelves();
   void keep_leaner(Lean lean);
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);

@@ -123,6 +123,8 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
     }
   }
   plan->planner = planner_;
+  plan->candidates = origin_.candidates;
+  plan->solver = origin_.solver;
   state_epsilon(*plan);
   return plan;
 }

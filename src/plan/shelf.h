@@ -27,6 +27,12 @@ struct Lean {
   Runs runs;
 };
 
+/// What an integer program had to do with the drafts.
+struct ShelfOrigin {
+  std::optional<std::size_t> candidates = std::nullopt;
+  std::string solver = {};
+};
+
 class Shelf {
  public:
   explicit Shelf(std::string planner) : planner_(std::move(planner)) {}
@@ -36,6 +42,8 @@ class Shelf {
   void add_bound(BoundWithin bound) { bounds_.push_back(std::move(bound)); }
   /// Sorts by rising peak and drops what another draft beats in both figures. Call it once.
   void close();
+
+  void set_origin(ShelfOrigin origin) { origin_ = std::move(origin); }
 
   [[nodiscard]] const std::string& planner() const { return planner_; }
   [[nodiscard]] const std::vector<Draft>& drafts() const { return drafts_; }
@@ -53,6 +61,7 @@ class Shelf {
   std::string planner_;
   std::vector<Draft> drafts_;
   std::vector<BoundWithin> bounds_;
+  ShelfOrigin origin_;
 };
 
 /// Program order alone.
@@ -67,5 +76,9 @@ enum class Effort : std::uint8_t {
 /// Rotor's curves of several chains, together.
 [[nodiscard]] Shelf rotor_shelf(const TrainingGraph& graph, Effort effort,
                                 const PlanOptions& options);
+/// The curve of a chain whose blocks have many strategies, beside Rotor's. `report` takes what is
+/// going on, in words.
+[[nodiscard]] Shelf rockmate_shelf(const TrainingGraph& graph, const PlanOptions& options,
+                                   const std::function<void(const std::string&)>& report);
 
 }  // namespace rockmate

@@ -29,6 +29,7 @@ class ChainCosts {
   ChainCosts(const TrainingGraph& graph, const Chain& chain);
 
   [[nodiscard]] std::size_t blocks() const { return items_.blocks(); }
+  [[nodiscard]] const ChainItems& items() const { return items_; }
 
   /// Seconds of one more forward pass over blocks a .. b - 1; ops that run once are not in it.
   [[nodiscard]] double forward_seconds(std::size_t a, std::size_t b) const {

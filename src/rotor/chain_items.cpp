@@ -10,7 +10,8 @@ namespace rockmate::rotor {
 ChainItems::ChainItems(const TrainingGraph& graph, const Chain& chain)
     : again_(graph.ops().size()),
       forward_made_(graph.values().size()),
-      pinned_(graph.values().size()) {
+      pinned_(graph.values().size()),
+      item_of_(graph.values().size(), kNever) {
   ROCKMATE_CHECK(!chain.blocks.empty());
   index_ops(graph, chain);
   find_run_once(graph);
@@ -96,7 +97,6 @@ void ChainItems::find_pinned(const TrainingGraph& graph) {
 }
 
 void ChainItems::make_items(const TrainingGraph& graph) {
-  IdVector<ValueId, std::size_t> item_of(graph.values().size(), kNever);
   made_in_.resize(blocks());
   for (std::size_t i = 0; i < graph.values().size(); ++i) {
     const ValueId v(i);
@@ -105,13 +105,13 @@ void ChainItems::make_items(const TrainingGraph& graph) {
     item.bytes = graph[v].bytes.count();
     item.made = graph[v].producer->index();
     item.optional = graph[*graph[v].producer].is_optional(v);
-    item_of[v] = items_.size();
+    item_of_[v] = items_.size();
     made_in_[block_of(item.made)].push_back(items_.size());
     items_.push_back(std::move(item));
   }
   for (const Value& value : graph.values()) {
-    if (item_of[value.storage] == kNever) continue;
-    Item& item = items_[item_of[value.storage]];
+    if (item_of_[value.storage] == kNever) continue;
+    Item& item = items_[item_of_[value.storage]];
     for (const OpId reader : value.readers) {
       if (reader.index() < forward_.size()) {
         item.forward_reads.push_back(reader.index());
@@ -172,7 +172,7 @@ ChainItems::Lifetimes ChainItems::find_lifetimes(const TrainingGraph& graph) con
 
 // Gradients and pinned storages: their lifetimes are the same in every plan of the recursion.
 void ChainItems::profile_rest(const TrainingGraph& graph) {
-  const auto [first, last] = find_lifetimes(graph);
+  auto [first, last] = find_lifetimes(graph);
   Profile profile(rest_size_ + 1);  // [p]: while op p of the rest runs
   std::int64_t pinned_at_start = 0;
   Profile between(rest_size_ + 1);  // [p]: just before it
@@ -191,12 +191,15 @@ void ChainItems::profile_rest(const TrainingGraph& graph) {
     if (pinned) between.add(0, to, bytes);
   }
   rest_live_ = profile.sums();
-  const std::vector<std::int64_t> before = between.sums();
+  rest_between_ = between.sums();
   for (std::size_t p = 0; p < rest_size_; ++p) {
     rest_live_[p] += graph[OpId(forward_.size() + p)].workspace().count();
     if (p >= tail_begin_) tail_peak_ = std::max(tail_peak_, rest_live_[p]);
   }
-  for (std::size_t b = 0; b < blocks(); ++b) before_backward_.push_back(before[first_rest_[b]]);
+  for (std::size_t b = 0; b < blocks(); ++b) {
+    before_backward_.push_back(rest_between_[first_rest_[b]]);
+  }
+  pinned_until_ = std::move(last);
   before_backward_.back() = std::max(before_backward_.back(), pinned_at_start);
 }
 

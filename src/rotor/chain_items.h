@@ -47,6 +47,8 @@ class ChainItems {
 
   [[nodiscard]] const std::vector<Item>& all() const { return items_; }
   [[nodiscard]] const Item& operator[](std::size_t item) const { return items_[item]; }
+  /// The item of a storage; kNever if it is none.
+  [[nodiscard]] std::size_t item_of(ValueId storage) const { return item_of_[storage]; }
   [[nodiscard]] const std::vector<std::size_t>& made_in(std::size_t block) const {
     return made_in_[block];
   }
@@ -68,6 +70,14 @@ class ChainItems {
   }
   /// Gradients, pinned storages and workspace while an op of the rest runs.
   [[nodiscard]] std::int64_t rest_live(std::size_t position) const { return rest_live_[position]; }
+  /// Gradients and pinned storages just before an op of the rest.
+  [[nodiscard]] std::int64_t rest_between(std::size_t position) const {
+    return rest_between_[position];
+  }
+  /// Whether the storage is pinned and is in `rest_live` no longer at this position of the rest.
+  [[nodiscard]] bool is_pinned_before(ValueId storage, std::size_t position) const {
+    return pinned_[storage] != 0 && pinned_until_[storage] < forward_.size() + position;
+  }
   /// Gradients and pinned storages just before the backward part of a block.
   [[nodiscard]] std::int64_t before_backward(std::size_t block) const {
     return before_backward_[block];
@@ -100,8 +110,11 @@ class ChainItems {
   std::vector<std::vector<std::size_t>> made_in_;  // block -> items
   IdVector<ValueId, char> forward_made_;           // storages
   IdVector<ValueId, char> pinned_;
+  IdVector<ValueId, std::size_t> pinned_until_;  // position in program order
+  IdVector<ValueId, std::size_t> item_of_;
   std::vector<std::int64_t> workspace_;  // by forward position
   std::vector<std::int64_t> rest_live_;
+  std::vector<std::int64_t> rest_between_;
   std::vector<std::int64_t> before_backward_;
   std::int64_t tail_peak_ = 0;
 };

@@ -22,8 +22,9 @@ Set bit(ValueId value) { return Set{1} << value.index(); }
 struct State {
   Set ran = 0;
   Set resident = 0;
+  std::size_t stage_from = 0;  // the first op that may still run again before the next first run
   std::map<ValueId, Bytes> taken_over;  // storages that are larger than the value on them
-  auto key() const { return std::tie(ran, resident, taken_over); }
+  auto key() const { return std::tie(ran, resident, stage_from, taken_over); }
   bool operator<(const State& other) const { return key() < other.key(); }
 };
 
@@ -37,8 +38,8 @@ struct Label {
 
 class Search {
  public:
-  Search(const TrainingGraph& graph, std::size_t max_labels)
-      : graph_(graph), max_labels_(max_labels) {}
+  Search(const TrainingGraph& graph, std::size_t max_labels, RunOrder order)
+      : graph_(graph), max_labels_(max_labels), order_(order) {}
 
   std::optional<std::vector<ParetoPoint>> run() {
     Label start;
@@ -102,8 +103,15 @@ class Search {
     return std::all_of(adders.begin(), adders.end(), [&](OpId op) { return has_run(state, op); });
   }
 
+  // In stages, ops that have run are those before some op, which is the next to run first.
+  bool is_in_turn(const State& state, OpId id) const {
+    if (has_run(state, id)) return id.index() >= state.stage_from;
+    return id.index() == 0 || has_run(state, OpId(id.index() - 1));
+  }
+
   bool may_run(const State& state, OpId id) const {
     const Op& op = graph_[id];
+    if (order_ == RunOrder::kStages && !is_in_turn(state, id)) return false;
     if (has_run(state, id) && !op.recomputable) return false;
     for (const ValueId v : op.inputs) {
       if (!has(state, v) || !is_complete(state, v)) return false;
@@ -178,6 +186,9 @@ class Search {
       taken[pair.output] = pair.input;
     }
     Label next = label;
+    if (order_ == RunOrder::kStages) {
+      next.state.stage_from = has_run(label.state, action.op) ? action.op.index() + 1 : 0;
+    }
     next.state.ran |= bit(action.op);
     for (const ValueId v : op.outputs) {
       if (listed(action.skip, v) || taken.contains(v) || has(next.state, v)) continue;
@@ -226,6 +237,7 @@ class Search {
   using Entry = std::tuple<Seconds, Bytes, std::size_t>;
   const TrainingGraph& graph_;
   std::size_t max_labels_;
+  RunOrder order_;
   std::vector<Label> labels_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;
   std::map<State, Bytes> least_peak_;
@@ -234,8 +246,8 @@ class Search {
 }  // namespace
 
 std::optional<std::vector<ParetoPoint>> exhaustive_front(const TrainingGraph& graph,
-                                                         std::size_t max_labels) {
-  return Search(graph, max_labels).run();
+                                                         std::size_t max_labels, RunOrder order) {
+  return Search(graph, max_labels, order).run();
 }
 
 }  // namespace rockmate::testing

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -17,12 +18,19 @@ struct ParetoPoint {
   Schedule schedule;
 };
 
+enum class RunOrder : std::uint8_t {
+  kAny,
+  /// Each op runs for the first time after all ops before it in program order; between two such
+  /// runs others run again, each at most once and in program order: Checkmate's language.
+  kStages
+};
+
 /// All points that no valid schedule beats in both figures, by rising peak (so by falling seconds):
 /// the first has the least peak there is; the least seconds within a budget are those of the last
 /// point whose peak fits. Reordering, recomputation, in-place, implementations (of any numeric
 /// class), skips, views, sums and updates are all tried. Nothing if more than `max_labels` partial
 /// schedules turn up. Up to about 8 ops and 12 values that are no sources; at most 64 of either.
 [[nodiscard]] std::optional<std::vector<ParetoPoint>> exhaustive_front(
-    const TrainingGraph& graph, std::size_t max_labels = 300'000);
+    const TrainingGraph& graph, std::size_t max_labels = 300'000, RunOrder order = RunOrder::kAny);
 
 }  // namespace rockmate::testing
