@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 
+#include "rotor/kept_forward.h"
 #include "rotor/profile.h"
 
 namespace rockmate::rotor {
@@ -167,15 +167,7 @@ std::int64_t CandidateCosts::held(std::size_t a, std::size_t b, const Choice& ch
 
 std::int64_t CandidateCosts::forward_peak(std::size_t a, std::size_t b,
                                           const Choice& choice) const {
-  const std::size_t begin = items_.first_op(a);
-  const std::size_t size = items_.first_op(a + 1) - begin;
-  Profile profile(size);
-  const auto last_read_here = [&](const Item& item) -> std::optional<std::size_t> {
-    const auto& reads = item.forward_reads;
-    const auto beyond = std::lower_bound(reads.begin(), reads.end(), begin + size);
-    if (beyond == reads.begin() || *std::prev(beyond) < begin) return std::nullopt;
-    return *std::prev(beyond) - begin;
-  };
+  KeptForward forward(items_, a);
   const auto stays = [&](std::size_t i) {
     return contains(choice.saved, i) || ChainItems::next_read(items_[i], a + 1) <= b;
   };
@@ -183,25 +175,10 @@ std::int64_t CandidateCosts::forward_peak(std::size_t a, std::size_t b,
     const Item& item = items_[i];
     if (ChainItems::next_read(item, a) > b) continue;
     const bool whole = items_.is_held(item, a) || stays(i);
-    profile.add(0, whole ? size - 1 : last_read_here(item).value_or(0), item.bytes);
+    forward.add_rider(item, whole ? forward.end() : forward.last_read(item).value_or(0));
   }
-  for (const std::size_t i : items_.made_in(a)) {
-    const Item& item = items_[i];
-    const std::size_t made = item.made - begin;
-    if (stays(i)) {
-      profile.add(made, size - 1, item.bytes);
-    } else if (const auto last = last_read_here(item)) {
-      profile.add(made, *last, item.bytes);
-    } else if (!item.optional) {
-      profile.add(made, made, item.bytes);
-    }
-  }
-  const std::vector<std::int64_t> live = profile.sums();
-  std::int64_t peak = 0;
-  for (std::size_t k = 0; k < size; ++k) {
-    peak = std::max(peak, live[k] + items_.workspace(begin + k));
-  }
-  return peak;
+  for (const std::size_t i : items_.made_in(a)) forward.add_made(items_[i], stays(i));
+  return forward.peak();
 }
 
 void CandidateCosts::drop_beaten(std::vector<Choice>& choices) {

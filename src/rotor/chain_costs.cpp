@@ -1,8 +1,8 @@
 #include "rotor/chain_costs.h"
 
 #include <algorithm>
-#include <optional>
 
+#include "rotor/kept_forward.h"
 #include "rotor/profile.h"
 
 namespace rockmate::rotor {
@@ -115,15 +115,7 @@ std::int64_t ChainCosts::keep_backward_peak(std::size_t a) const {
 }
 
 std::int64_t ChainCosts::keep_forward_peak(std::size_t a, std::size_t b) const {
-  const std::size_t begin = items_.first_op(a);
-  const std::size_t size = items_.first_op(a + 1) - begin;
-  Profile profile(size);
-  const auto last_read_here = [&](const Item& item) -> std::optional<std::size_t> {
-    const auto& reads = item.forward_reads;
-    const auto beyond = std::lower_bound(reads.begin(), reads.end(), begin + size);
-    if (beyond == reads.begin() || *std::prev(beyond) < begin) return std::nullopt;
-    return *std::prev(beyond) - begin;
-  };
+  KeptForward forward(items_, a);
   const auto stays = [&](const Item& item) {
     return ChainItems::reads_backward(item, a) || ChainItems::next_read(item, a + 1) <= b;
   };
@@ -131,24 +123,10 @@ std::int64_t ChainCosts::keep_forward_peak(std::size_t a, std::size_t b) const {
     if (rider.next_read > b) break;
     const Item& item = items_[rider.item];
     const bool whole = rider.held || stays(item);
-    profile.add(0, whole ? size - 1 : last_read_here(item).value(), item.bytes);
+    forward.add_rider(item, whole ? forward.end() : forward.last_read(item).value());
   }
-  for (const std::size_t i : items_.made_in(a)) {
-    const Item& item = items_[i];
-    const std::size_t made = item.made - begin;
-    if (stays(item)) {
-      profile.add(made, size - 1, item.bytes);
-    } else if (const auto last = last_read_here(item)) {
-      profile.add(made, *last, item.bytes);
-    } else if (!item.optional) {
-      profile.add(made, made, item.bytes);
-    }
-  }
-  const std::vector<std::int64_t> live = profile.sums();
-  std::int64_t peak = 0;
-  for (std::size_t k = 0; k < size; ++k)
-    peak = std::max(peak, live[k] + items_.workspace(begin + k));
-  return peak;
+  for (const std::size_t i : items_.made_in(a)) forward.add_made(items_[i], stays(items_[i]));
+  return forward.peak();
 }
 
 std::size_t ChainCosts::count_up_to(const std::vector<Rider>& riders, std::size_t b) {
