@@ -2,7 +2,11 @@
 
 #ifdef ROCKMATE_WITH_ONNX
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <optional>
 
@@ -143,6 +147,18 @@ NodeTestReport run_onnx_node_tests(const RunModel& run,
     ++(one_is_right ? report.right : report.not_imported);
   }
   return report;
+}
+
+void expect_onnx_conformance(const RunModel& run,
+                             const std::function<bool(const std::string&)>& is_skipped) {
+  const NodeTestReport report = run_onnx_node_tests(run, is_skipped);
+  if (report.right + report.not_imported == 0) {
+    GTEST_SKIP() << "libonnx-testdata is not installed";
+  }
+  EXPECT_THAT(report.wrong, ::testing::IsEmpty());
+  std::printf("%zu node tests are right, %zu are not imported\n", report.right,
+              report.not_imported);
+  EXPECT_GE(report.right, 500U);
 }
 
 }  // namespace rockmate::testing

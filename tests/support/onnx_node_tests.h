@@ -28,6 +28,11 @@ struct NodeTestReport {
 [[nodiscard]] NodeTestReport run_onnx_node_tests(
     const RunModel& run, const std::function<bool(const std::string&)>& is_skipped);
 
+/// Expects that none of them is wrong and that most are imported; skips the test where the package
+/// is missing.
+void expect_onnx_conformance(const RunModel& run,
+                             const std::function<bool(const std::string&)>& is_skipped);
+
 }  // namespace rockmate::testing
 
 #endif
