@@ -50,13 +50,23 @@ inline constexpr Bytes kLargestTensor{std::int64_t{1} << 56};
 /// "[8, 3, 224, 224]"
 [[nodiscard]] std::string to_string(const Shape& shape);
 
+/// In which order the elements of a tensor lie, without gaps. Shapes do not change with it: that of
+/// an image is always [N, C, spatial...].
+enum class MemoryFormat : std::uint8_t {
+  kRowMajor,
+  kChannelsLast  ///< as row-major [N, spatial..., C]
+};
+/// "row_major", "channels_last"
+[[nodiscard]] std::string_view to_string(MemoryFormat format);
+
 struct TensorType {
   DType dtype = DType::kFloat32;
   Shape shape;
+  MemoryFormat format = MemoryFormat::kRowMajor;
   [[nodiscard]] Bytes bytes() const;
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
-/// "float32[8, 3, 224, 224]"
+/// "float32[8, 3, 224, 224]", "float32[8, 3, 224, 224]@channels_last"
 [[nodiscard]] std::string to_string(const TensorType& type);
 
 enum class TensorKind : std::uint8_t {

@@ -127,7 +127,8 @@ void add_run_options(CLI::App& verb, TrainFlags& flags) {
       ->type_name("N")
       ->check(whole_number())
       ->capture_default_str();
-  verb.add_option("--engine", flags.engine, "what runs the ops: reference (plain loops)")
+  verb.add_option("--engine", flags.engine,
+                  "what runs the ops: reference (plain loops), cpu (fast)")
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--lr", flags.learning_rate, "learning rate (0.01)")->type_name("X");

@@ -9,7 +9,8 @@ namespace rockmate {
 
 std::unique_ptr<Engine> make_engine(std::string_view name, int threads) {
   if (name == "reference") return make_reference_engine(threads);
-  throw InvalidInput(fmt::format("unknown engine '{}', expected reference", shown(name)));
+  if (name == "cpu") return make_cpu_engine(threads);
+  throw InvalidInput(fmt::format("unknown engine '{}', expected reference or cpu", shown(name)));
 }
 
 }  // namespace rockmate

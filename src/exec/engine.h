@@ -8,9 +8,9 @@
 //   Otherwise buffers do not overlap, but for inputs that are given twice.
 // - The bits of a result are a function of the inputs' bits, the kernel, the seed and the step:
 //   not of addresses, of the number of threads, of what is in place, or of outputs left out.
-// - Tensors lie row-major without gaps, on 64 bytes (kAlignment); kBit has element e in bit e % 8
-// of byte
-//   e / 8, and its spare bits are zero.
+// - Tensors lie in the memory formats of their types, without gaps, on 64 bytes (kAlignment); kBit
+//   has element e in bit e % 8 of byte e / 8, and its spare bits are zero. An engine may reject
+//   formats other than row-major.
 #pragma once
 
 #include <cstddef>
@@ -64,6 +64,10 @@ class Engine {
 /// Plain loops, obviously right, for every op of the table in float32 and float64. `threads` of 0
 /// stands for all cores.
 [[nodiscard]] std::unique_ptr<Engine> make_reference_engine(int threads = 0);
+
+/// oneDNN and vectorized kernels for float32 where it has them, else the reference engine's.
+/// `threads` as there.
+[[nodiscard]] std::unique_ptr<Engine> make_cpu_engine(int threads = 0);
 
 /// An engine by name. Throws InvalidInput that lists those there are.
 [[nodiscard]] std::unique_ptr<Engine> make_engine(std::string_view name, int threads = 0);

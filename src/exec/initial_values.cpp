@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <thread>
 #include <type_traits>
 
 #include "base/check.h"
+#include "exec/parallel.h"
 #include "exec/random.h"
-#include "exec/reference/parallel.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
@@ -21,10 +20,6 @@ constexpr std::uint32_t kSourceStreams = std::uint32_t{1} << 31;
 RandomStream stream_of(const SourceMemory& memory, std::uint64_t seed, std::uint64_t step) {
   return {seed, kSourceStreams | static_cast<std::uint32_t>(memory.position),
           static_cast<std::uint32_t>(step)};
-}
-
-int cores(int threads) {
-  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 template <class T, class Element>
@@ -39,12 +34,12 @@ void write_as(std::span<std::byte> bytes, int threads, const Element& element) {
     std::memcpy(bytes.data() + e * sizeof(T), &converted, sizeof(T));
   };
   const auto count = static_cast<std::int64_t>(bytes.size() / sizeof(T));
-  reference::parallel_for(cores(threads), count, reference::kGrain,
-                          [&](std::int64_t begin, std::int64_t end) {
-                            for (std::int64_t e = begin; e < end; ++e) {
-                              write_one(static_cast<std::size_t>(e));
-                            }
-                          });
+  kernels::parallel_for(kernels::thread_count(threads), count, kernels::kGrain,
+                        [&](std::int64_t begin, std::int64_t end) {
+                          for (std::int64_t e = begin; e < end; ++e) {
+                            write_one(static_cast<std::size_t>(e));
+                          }
+                        });
 }
 
 // `element(e)` is a double.

@@ -34,6 +34,10 @@ std::optional<DType> parse_dtype(std::string_view word) {
 
 bool is_floating(DType dtype) { return dtype <= DType::kBFloat16; }
 
+std::string_view to_string(MemoryFormat format) {
+  return format == MemoryFormat::kRowMajor ? "row_major" : "channels_last";
+}
+
 std::int64_t element_count(const Shape& shape) {
   std::int64_t count = 1;
   for (const std::int64_t extent : shape) {
@@ -62,7 +66,9 @@ Bytes TensorType::bytes() const {
 }
 
 std::string to_string(const TensorType& type) {
-  return fmt::format("{}{}", to_string(type.dtype), to_string(type.shape));
+  std::string text = fmt::format("{}{}", to_string(type.dtype), to_string(type.shape));
+  if (type.format != MemoryFormat::kRowMajor) text += fmt::format("@{}", to_string(type.format));
+  return text;
 }
 
 }  // namespace rockmate

@@ -40,6 +40,7 @@ void PrintTo(const TestedEngine& engine, std::ostream* out) { *out << engine.nam
 const std::vector<TestedEngine>& engines() {
   static const std::vector<TestedEngine> list = {
       {"reference", make_reference_engine, 4e-6, 2e-13, true},
+      {"cpu", make_cpu_engine, 4e-6, 2e-13, true},
       {"interpreter", [](int) { return testing::make_interpreter_engine(); }, 1e-7, 0, false}};
   return list;
 }

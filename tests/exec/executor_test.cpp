@@ -173,7 +173,7 @@ TEST_F(OnAnMlp, APlanWithoutWorkspaceForTheEngineIsRefused) {
 
 TEST(Executor, UnknownEnginesAreRefused) {
   EXPECT_EQ(message_of([] { static_cast<void>(engine_workspace("gpu")); }),
-            "unknown engine 'gpu', expected reference");
+            "unknown engine 'gpu', expected reference or cpu");
 }
 
 // Losses, gradients and updated sources against the oracle in double precision, on the same

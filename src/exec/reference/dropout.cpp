@@ -1,9 +1,9 @@
 // Dropout: element e passes where the stream's number e is at least the rate. Nothing is saved; the
 // gradient draws the same numbers.
 
+#include "exec/parallel.h"
 #include "exec/random.h"
 #include "exec/reference/kernel.h"
-#include "exec/reference/parallel.h"
 
 namespace rockmate::reference {
 namespace {

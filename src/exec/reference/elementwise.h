@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "exec/parallel.h"
 #include "exec/reference/kernel.h"
-#include "exec/reference/parallel.h"
 
 namespace rockmate::reference {
 

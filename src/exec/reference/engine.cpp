@@ -4,34 +4,12 @@
 
 #include <fmt/format.h>
 
-#include <thread>
-
 #include "base/check.h"
 #include "exec/reference/kernel.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
 namespace reference {
-
-KernelView::KernelView(const KernelSpec& spec)
-    : op(spec.op),
-      kind(spec.kernel.kind),
-      attributes(spec.kernel.attributes),
-      adds(spec.kernel.attributes.flag("adds")),
-      inputs(spec.inputs),
-      outputs(spec.outputs) {
-  if (adds) inputs.pop_back();
-}
-
-void KernelView::reject(const std::string& text) const {
-  throw InvalidInput(fmt::format("op '{}' ({}): {}", op, to_string(kind), text));
-}
-
-std::int64_t extent(const Shape& shape, std::size_t begin, std::size_t end) {
-  std::int64_t product = 1;
-  for (std::size_t a = begin; a < end; ++a) product *= shape[a];
-  return product;
-}
 
 namespace {
 
@@ -61,6 +39,14 @@ Makers make_makers() {
 
 // Kernels are written for one floating-point type at a time, but for two.
 void check_types(const KernelView& kernel) {
+  for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
+    for (const TensorType& type : *types) {
+      if (type.format != MemoryFormat::kRowMajor) {
+        kernel.reject(
+            fmt::format("{}: the reference engine computes in row-major tensors", to_string(type)));
+      }
+    }
+  }
   const bool may_mix = kernel.kind == OpKind::kCast || kernel.kind == OpKind::kRunningStatistics;
   DType found = DType::kBool;
   for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
@@ -125,11 +111,7 @@ class ReferenceEngine : public Engine {
 }  // namespace reference
 
 std::unique_ptr<Engine> make_reference_engine(int threads) {
-  if (threads < 0) {
-    throw InvalidInput(fmt::format("{} threads, expected 0 (all cores) or more", threads));
-  }
-  if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return std::make_unique<reference::ReferenceEngine>(threads);
+  return std::make_unique<reference::ReferenceEngine>(kernels::thread_count(threads));
 }
 
 }  // namespace rockmate

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "exec/parallel.h"
 #include "exec/reference/kernel.h"
-#include "exec/reference/parallel.h"
 #include "rockmate/error.h"
 
 namespace rockmate::reference {

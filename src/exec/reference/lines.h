@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "exec/parallel.h"
 #include "exec/reference/kernel.h"
-#include "exec/reference/parallel.h"
 
 namespace rockmate::reference {
 

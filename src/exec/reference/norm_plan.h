@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "exec/parallel.h"
 #include "exec/reference/kernel.h"
-#include "exec/reference/parallel.h"
 
 namespace rockmate::reference {
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "exec/parallel.h"
 #include "exec/reference/kernel.h"
-#include "exec/reference/parallel.h"
 
 namespace rockmate::reference {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "exec/reference/parallel.h"
+#include "exec/parallel.h"
 #include "exec/reference/taps.h"
 
 namespace rockmate::reference {

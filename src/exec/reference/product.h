@@ -21,7 +21,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "exec/reference/parallel.h"
+#include "exec/reference/kernel.h"
 
 namespace rockmate::reference {
 

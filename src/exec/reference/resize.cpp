@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "exec/reference/parallel.h"
+#include "exec/parallel.h"
 #include "exec/reference/taps.h"
 
 namespace rockmate::reference {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "exec/reference/parallel.h"
+#include "exec/reference/kernel.h"
 #include "rockmate/graph.h"
 
 namespace rockmate::reference {

@@ -26,7 +26,8 @@ const Node* Rewriter::made_by(TensorId old, OpKind kind) const {
 
 void Rewriter::copy_source(TensorId old) {
   const Tensor& tensor = graph_[old];
-  const auto& [dtype, shape] = tensor.type;
+  const DType dtype = tensor.type.dtype;
+  const Shape& shape = tensor.type.shape;
   switch (tensor.kind) {
     case TensorKind::kInput:
       map_[old] = builder_.input(tensor.name, shape, dtype);

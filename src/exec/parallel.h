@@ -6,7 +6,10 @@
 #include <array>
 #include <cstdint>
 
-namespace rockmate::reference {
+namespace rockmate::kernels {
+
+/// That many; 0 stands for all cores. Throws InvalidInput for negative numbers.
+[[nodiscard]] int thread_count(int threads);
 
 /// Elements of cheap work that are worth a thread.
 inline constexpr std::int64_t kGrain = 16384;
@@ -61,4 +64,4 @@ double lane_sum(std::int64_t count, const F& f) {
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
-}  // namespace rockmate::reference
+}  // namespace rockmate::kernels

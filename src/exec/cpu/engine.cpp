@@ -1,0 +1,67 @@
+// The cpu engine: the first family that takes a kernel, else the reference engine.
+
+#include "exec/engine.h"
+
+#include "exec/cpu/kernel.h"
+#include "exec/parallel.h"
+
+namespace rockmate {
+namespace cpu {
+namespace {
+
+Makers make_makers() {
+  Makers makers = {};
+  return makers;
+}
+
+std::optional<Prepared> find(const KernelSpec& spec, int threads) {
+  static const Makers makers = make_makers();
+  const KernelView kernel(spec);
+  for (const Maker maker : makers[static_cast<std::size_t>(kernel.kind)]) {
+    if (auto prepared = maker(kernel, threads)) return prepared;
+  }
+  return std::nullopt;
+}
+
+class CpuKernel : public PreparedKernel {
+ public:
+  CpuKernel(Body body, int threads, bool adds)
+      : body_(std::move(body)), threads_(threads), adds_(adds) {}
+  void run(const Invocation& call) override { body_(cpu::Run(call, threads_, adds_)); }
+
+ private:
+  Body body_;
+  int threads_;
+  bool adds_;
+};
+
+class CpuEngine : public Engine {
+ public:
+  explicit CpuEngine(int threads) : threads_(threads), reference_(make_reference_engine(threads)) {}
+  [[nodiscard]] std::string_view name() const override { return "cpu"; }
+
+  [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
+    const auto prepared = find(spec, threads_);
+    return prepared ? prepared->workspace : reference_->workspace(spec);
+  }
+
+  [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
+    auto prepared = find(spec, threads_);
+    if (!prepared) return reference_->prepare(spec);
+    return std::make_unique<CpuKernel>(std::move(prepared->body), threads_,
+                                       spec.kernel.attributes.flag("adds"));
+  }
+
+ private:
+  int threads_;
+  std::unique_ptr<Engine> reference_;
+};
+
+}  // namespace
+}  // namespace cpu
+
+std::unique_ptr<Engine> make_cpu_engine(int threads) {
+  return std::make_unique<cpu::CpuEngine>(kernels::thread_count(threads));
+}
+
+}  // namespace rockmate
