@@ -21,6 +21,8 @@ def arguments():
     parser.add_argument("--budgets", nargs="+", default=["100%", "70%", "50%", "30%", "min"])
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--sample-shape", help="of smaller images: 3x64x64")
+    parser.add_argument("--engine", default="reference")
     parser.add_argument("--optimizer", default="sgd")
     parser.add_argument("--work-limit", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=0)
@@ -30,8 +32,9 @@ def arguments():
 
 def train(options, model, budget):
     line = [options.rockmate, "train", model, "--budget", budget, "--json", "--compare"]
-    for name in ("steps", "batch", "optimizer", "work_limit", "threads"):
-        line += ["--" + name.replace("_", "-"), getattr(options, name)]
+    for name in ("steps", "batch", "optimizer", "work_limit", "threads", "engine", "sample_shape"):
+        value = getattr(options, name)
+        line += [] if value is None else ["--" + name.replace("_", "-"), value]
     return subprocess.run([str(word) for word in line], capture_output=True, text=True)
 
 

@@ -33,6 +33,9 @@ struct OnnxOptions {
   /// Replaces the batch extent of the data inputs. Without it a fixed one stays, and a symbolic one
   /// is 1.
   std::optional<std::int64_t> batch = std::nullopt;
+  /// Replaces the extents behind the batch of the first data input: {3, 64, 64} for smaller images.
+  /// Empty: they stay. A model that states sizes which follow from them cannot be imported so.
+  Shape sample_shape = {};
   /// Inputs that are data; empty: the first input without an initializer, and those that hold whole
   /// numbers. All others are parameters.
   std::vector<std::string> data_inputs = {};

@@ -31,6 +31,13 @@ void ModelFlags::add_to(CLI::App& verb) {
       ->type_name("N|max")
       ->check(check_batch, "")
       ->group(kGroup);
+  verb.add_option("--sample-shape", sample_shape,
+                  "another size of one sample of the first data input, without the batch: 3x64x64")
+      ->type_name("AxBxC")
+      ->delimiter('x')
+      ->allow_extra_args(false)
+      ->check(whole_number(1, std::uint64_t{kLargestExtent}), "")
+      ->group(kGroup);
   verb.add_option("--optimizer", optimizer, "none, sgd, momentum, adam or adamw (sgd)")
       ->type_name("NAME")
       ->group(kGroup);
@@ -76,6 +83,7 @@ OnnxOptions ModelFlags::onnx_options() const {
     throw InvalidInput("--batch max: only `rockmate plan` looks for the largest batch");
   }
   if (batch) options.batch = std::stoll(*batch);
+  options.sample_shape = sample_shape;
   options.data_inputs = data_inputs;
   if (loss) options.loss = parse_onnx_loss(*loss);
   options.weights = false;  // planning needs their sizes alone
@@ -107,10 +115,10 @@ CostModel ModelFlags::cost_model() const {
 
 void ModelFlags::refuse_onnx_options() const {
   const std::pair<const char*, bool> options[] = {
-      {"--batch", batch.has_value()},  {"--optimizer", optimizer.has_value()},
-      {"--loss", loss.has_value()},    {"--data-inputs", !data_inputs.empty()},
-      {"--costs", costs.has_value()},  {"--device", device.has_value()},
-      {"--engine", engine.has_value()}};
+      {"--batch", batch.has_value()},          {"--sample-shape", !sample_shape.empty()},
+      {"--optimizer", optimizer.has_value()},  {"--loss", loss.has_value()},
+      {"--data-inputs", !data_inputs.empty()}, {"--costs", costs.has_value()},
+      {"--device", device.has_value()},        {"--engine", engine.has_value()}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;
     throw InvalidInput(fmt::format(

@@ -20,6 +20,7 @@ struct ModelFlags {
   std::string model;
   // Those of ONNX models alone; absent where they were not given.
   std::optional<std::string> batch;  ///< a whole number, or kLargestBatch
+  Shape sample_shape;
   std::optional<std::string> optimizer;
   std::optional<std::string> loss;
   std::vector<std::string> data_inputs;

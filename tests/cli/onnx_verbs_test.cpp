@@ -70,6 +70,13 @@ TEST_F(OnnxVerbs, ResNetHasItsPublishedFigures) {
   EXPECT_NEAR(giga_macs, 4.09, 0.1) << "4.09 of matrix products, and a little for the rest";
 }
 
+TEST_F(OnnxVerbs, SamplesMayBeSmaller) {
+  const double full = inspect(bundled("resnet50"), {"--batch", "1"})["forward_flops"];
+  const json object = inspect(bundled("resnet50"), {"--batch", "1", "--sample-shape", "3x112x112"});
+  EXPECT_EQ(object["parameters"], 25'557'032);
+  EXPECT_NEAR(object["forward_flops"].get<double>(), full / 4, full / 40);
+}
+
 TEST_F(OnnxVerbs, TheBatchIsThatOfTheIteration) {
   const auto of_batch = [&](std::int64_t batch) {
     return inspect(model_, {"--data-inputs", "x,scale", "--batch", std::to_string(batch)});

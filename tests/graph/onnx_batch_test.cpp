@@ -89,6 +89,29 @@ TEST(OnnxBatch, SymbolsAreGivenOrOne) {
   EXPECT_EQ(shape_at(model, 7), (Shape{7, 3}));
 }
 
+TEST(OnnxBatch, SamplesMayHaveAnotherShape) {
+  OnnxModel model;
+  model.input("x", {2, 3, 8, 8}).node("GlobalAveragePool", {"x"}, {"y"});
+  OnnxOptions options;
+  options.loss = OnnxLoss::kNone;
+  options.batch = 5;
+  options.sample_shape = {4, 6, 7};
+  const std::string bytes = model.output("y").bytes();
+  const Graph graph = import_onnx_bytes(bytes, "m.onnx", options);
+  EXPECT_EQ(graph[*graph.find("x")].type.shape, (Shape{5, 4, 6, 7}));
+  EXPECT_EQ(graph[graph.outputs()[0]].type.shape, (Shape{5, 4, 1, 1}));
+  options.sample_shape = {4, 6};
+  try {
+    static_cast<void>(import_onnx_bytes(bytes, "m.onnx", options));
+    FAIL() << "expected an error";
+  } catch (const InvalidInput& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "m.onnx: input 'x': [2, 3, 8, 8]: a sample of shape [4, 6] was asked for, expected "
+        "one of 3 axes");
+  }
+}
+
 TEST(OnnxBatch, WhatCannotFollowSaysSo) {
   OnnxModel model;
   model.input("x", {2, 3}).input("w", {2, 4}).node("Transpose", {"x"}, {"t"});

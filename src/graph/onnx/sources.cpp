@@ -70,6 +70,17 @@ std::int64_t extent_of(const Dimension& dimension, bool is_batch, const Dimensio
                                     : fmt::format("'{}'", shown_name(dimension.dim_param()))));
 }
 
+void replace_sample(Shape& shape, const OnnxOptions& options) {
+  const Shape& sample = options.sample_shape;
+  if (sample.empty()) return;
+  if (shape.size() != sample.size() + 1) {
+    throw InvalidInput(fmt::format(
+        "{}: a sample of shape {} was asked for, expected one of {} axes", to_string(shape),
+        to_string(sample), std::max<std::size_t>(shape.size(), 1) - 1));
+  }
+  std::copy(sample.begin(), sample.end(), shape.begin() + 1);
+}
+
 TensorType input_type(const Model& model, const OnnxOptions& options,
                       const onnx::ValueInfoProto& input, bool data) {
   if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape()) {
@@ -86,6 +97,7 @@ TensorType input_type(const Model& model, const OnnxOptions& options,
     type.shape.push_back(extent_of(shape.dim(a), is_batch, data ? batch : nullptr, options,
                                    fmt::format("axis {}", a)));
   }
+  if (data && &input == first_data(model, options)) replace_sample(type.shape, options);
   check_shape(type.shape);
   return type;
 }
