@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <fstream>
 
 #include "rockmate/executor.h"
 #include "rockmate/plan.h"
@@ -139,6 +141,23 @@ TEST(Memory, DoesNotGrowWithTheSteps) {
   const std::size_t before = mallinfo2().uordblks;
   for (int step = 0; step < 100; ++step) static_cast<void>(executor.step());
   EXPECT_EQ(mallinfo2().uordblks, before);
+}
+
+// What the system says: pages of the arena, of stacks, and of whatever an engine keeps.
+TEST(Memory, TheProcessDoesNotGrowWithTheSteps) {
+  const auto resident_pages = [] {
+    std::ifstream statm("/proc/self/statm");
+    std::int64_t all = 0, resident = 0;
+    statm >> all >> resident;
+    return resident;
+  };
+  if (resident_pages() == 0) GTEST_SKIP() << "no /proc/self/statm";
+  const TrainingModel model = testing::trainable(testing::mixed_net());
+  Executor executor(model, testing::plain_plan(model), {.threads = 2});
+  for (int step = 0; step < 5; ++step) static_cast<void>(executor.step());
+  const std::int64_t before = resident_pages();
+  for (int step = 0; step < 100; ++step) static_cast<void>(executor.step());
+  EXPECT_LE(resident_pages(), before + 50) << "half a page per step";
 }
 
 }  // namespace
