@@ -28,6 +28,7 @@
 namespace rockmate {
 
 class Engine;
+class Machine;
 
 struct ExecutorOptions {
   std::string engine = "reference";
@@ -90,6 +91,13 @@ class Executor {
     set(source, std::as_bytes(elements));
   }
 
+  /// From the next step on, updates multiply the model's learning rate by this number, 0 or more.
+  void set_rate(double factor);
+  /// The number of the next step, from 0. Whoever goes on with a training that was saved sets it,
+  /// beside all sources but the data: random numbers and bias corrections follow from it.
+  [[nodiscard]] std::uint64_t next_step() const;
+  void set_next_step(std::uint64_t step);
+
   /// Runs one iteration. Throws InvalidInput where a loss is no finite number.
   StepReport step();
 
@@ -107,13 +115,42 @@ class Executor {
   /// gradients die in the update of their parameter: here they can be seen.
   void observe(Observer observer);
 
+  [[nodiscard]] const TrainingModel& model() const;
+  [[nodiscard]] std::uint64_t seed() const;
   /// The bytes of the executor's memory: Plan::needed().
   [[nodiscard]] Bytes planned() const;
 
  private:
+  friend class Evaluator;
   void check_type(std::string_view value, DType expected) const;
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// Judges what an executor has trained, between two steps and in the executor's own memory, so that
+/// evaluation takes no byte beside the budget of the training.
+class Evaluator {
+ public:
+  /// `model` is `make_evaluation_model` of the same network; executor and model outlive the
+  /// evaluator. Throws InvalidInput where a source is none of the executor's, or the plan needs
+  /// more than the executor has.
+  Evaluator(Executor& executor, const TrainingModel& model, const Plan& plan);
+  ~Evaluator();
+  Evaluator(const Evaluator&) = delete;
+  Evaluator& operator=(const Evaluator&) = delete;
+
+  /// What the plan of an evaluation may take.
+  [[nodiscard]] static Bytes budget(const Executor& executor, const TrainingModel& model);
+
+  /// The sum of weight * loss on the data that `Executor::set` has set.
+  [[nodiscard]] double run();
+  /// Of a source, or of a value that is resident when a run ends. Valid until the next step.
+  [[nodiscard]] std::span<const std::byte> bytes(ValueId value) const;
+
+ private:
+  Executor& executor_;
+  const TrainingModel& model_;
+  std::unique_ptr<Machine> machine_;
 };
 
 /// What `TrainingOptions::workspace` is for an engine. Throws InvalidInput that lists the engines.

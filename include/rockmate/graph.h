@@ -204,9 +204,12 @@ enum class OpKind : std::uint8_t {
   kBinaryCrossEntropyGradient,
   kSgd,
   kMomentum,
-  kAdam
+  kAdam,
+  kSquaredNorm,
+  kClipFactor,
+  kAccumulate
 };
-inline constexpr std::size_t kOpKinds = static_cast<std::size_t>(OpKind::kAdam) + 1;
+inline constexpr std::size_t kOpKinds = static_cast<std::size_t>(OpKind::kAccumulate) + 1;
 /// "conv", "batch_norm", "relu_gradient", ...
 [[nodiscard]] std::string_view to_string(OpKind kind);
 [[nodiscard]] std::optional<OpKind> parse_op_kind(std::string_view word);

@@ -1,7 +1,9 @@
 // Everything at once.
 #pragma once
 
+#include "rockmate/checkpoint.h"
 #include "rockmate/cost_model.h"
+#include "rockmate/data.h"
 #include "rockmate/error.h"
 #include "rockmate/executor.h"
 #include "rockmate/graph.h"
@@ -12,6 +14,7 @@
 #include "rockmate/onnx.h"
 #include "rockmate/pipeline.h"
 #include "rockmate/plan.h"
+#include "rockmate/rate_schedule.h"
 #include "rockmate/schedule.h"
 #include "rockmate/training_graph.h"
 #include "rockmate/training_model.h"

@@ -59,6 +59,12 @@ struct TrainingOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;
+  /// The largest norm of all gradients together: longer ones are scaled down to it. 0: any length.
+  /// Gradients then live until the norm of the last one is known.
+  double clip_norm = 0;
+  /// Parameters change after every so many iterations, by the mean of their gradients, which add up
+  /// in sources of their own.
+  std::int64_t accumulate = 1;
   CostModel costs = CostModel::analytic("a100");
   /// What the engine that is to run the iteration needs for an op, whatever the costs say; may be
   /// null. `engine_workspace` (executor.h) makes it.
@@ -84,7 +90,8 @@ struct Source {
 struct TrainedParameter {
   ValueId parameter;
   ValueId gradient;
-  std::vector<ValueId> states;  ///< of the optimizer: momentum; or both moments of Adam
+  /// Of the optimizer: the sum of gradients, if they accumulate; momentum, or both moments of Adam.
+  std::vector<ValueId> states;
 };
 
 struct WeightedLoss {
@@ -110,6 +117,13 @@ struct TrainingModel {
                                                 const TrainingOptions& options = {});
 [[nodiscard]] TrainingGraph make_training_graph(const Graph& graph,
                                                 const TrainingOptions& options = {});
+
+/// The same network to be judged instead of trained: forward and losses alone, without dropout, and
+/// with batch normalisation by the running statistics. All sources are sources of the training
+/// model too, by their names; what a cross-entropy is taken of is resident at the end. Throws as
+/// make_training_model does.
+[[nodiscard]] TrainingModel make_evaluation_model(const Graph& graph,
+                                                  const TrainingOptions& options = {});
 
 /// Valid as long as the model.
 [[nodiscard]] KernelSpec kernel_spec(const TrainingModel& model, OpId op);

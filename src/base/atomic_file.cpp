@@ -58,19 +58,23 @@ class Temporary {
   std::string name_;
 };
 
-bool write_all(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t count = ::write(descriptor, content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    content.remove_prefix(static_cast<std::size_t>(count));
+using Pieces = std::span<const std::string_view>;
+
+bool write_all(int descriptor, Pieces pieces) {
+  for (std::string_view content : pieces) {
+    while (!content.empty()) {
+      const ssize_t count = ::write(descriptor, content.data(), content.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return false;
+      content.remove_prefix(static_cast<std::size_t>(count));
+    }
   }
   return true;
 }
 
-void write_in_place(const fs::path& file, std::string_view content) {
+void write_in_place(const fs::path& file, Pieces pieces) {
   Descriptor out(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-  if (out.number() < 0 || !write_all(out.number(), content) || !out.close()) reject(file, errno);
+  if (out.number() < 0 || !write_all(out.number(), pieces) || !out.close()) reject(file, errno);
 }
 
 // mkstemp makes a file for its owner only; a new file gets what the user's mask leaves. The mask
@@ -96,11 +100,15 @@ void flush_folder(const fs::path& target) {
 }  // namespace
 
 void write_file_atomically(const fs::path& file, std::string_view content) {
+  write_file_atomically(file, Pieces(&content, 1));
+}
+
+void write_file_atomically(const fs::path& file, Pieces pieces) {
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
   if (fs::is_directory(status)) reject(file, EISDIR);
   const bool is_regular = fs::is_regular_file(status);
-  if (fs::exists(status) && !is_regular) return write_in_place(file, content);
+  if (fs::exists(status) && !is_regular) return write_in_place(file, pieces);
 
   const fs::path target = is_regular ? fs::canonical(file, error) : file;
   if (error && is_regular) reject(file, error.value());
@@ -109,7 +117,7 @@ void write_file_atomically(const fs::path& file, std::string_view content) {
   if (out.number() < 0) reject(file, errno);
   Temporary temporary(name);
   if (is_regular) ::fchmod(out.number(), static_cast<mode_t>(status.permissions()));
-  if (!write_all(out.number(), content) || ::fsync(out.number()) != 0 || !out.close() ||
+  if (!write_all(out.number(), pieces) || ::fsync(out.number()) != 0 || !out.close() ||
       !temporary.rename_to(target)) {
     reject(file, errno);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 namespace rockmate {
@@ -11,5 +12,8 @@ namespace rockmate {
 /// a pipe) cannot be replaced and is written to directly. Throws InvalidInput, with the file's
 /// name and the system's reason, when that fails; the old content is then untouched.
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+/// The same for a content in pieces, which stand one behind the other.
+void write_file_atomically(const std::filesystem::path& file,
+                           std::span<const std::string_view> pieces);
 
 }  // namespace rockmate

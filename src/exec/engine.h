@@ -6,8 +6,9 @@
 //   grows with the tensors: what it needs besides is its workspace.
 // - An output may lie exactly where an input lies, where the op table allows it (`in_place`).
 //   Otherwise buffers do not overlap, but for inputs that are given twice.
-// - The bits of a result are a function of the inputs' bits, the kernel, the seed and the step:
-//   not of addresses, of the number of threads, of what is in place, or of outputs left out.
+// - The bits of a result are a function of the inputs' bits, the kernel, the seed, the step and
+//   the rate: not of addresses, of the number of threads, of what is in place, or of outputs left
+//   out.
 // - Tensors lie in the memory formats of their types, without gaps, on 64 bytes (kAlignment); kBit
 //   has element e in bit e % 8 of byte e / 8, and its spare bits are zero. An engine may reject
 //   formats other than row-major.
@@ -40,6 +41,7 @@ struct Invocation {
   std::span<std::byte> workspace;      ///< as many bytes as Engine::workspace said
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
+  double rate = 1;  ///< what an optimizer multiplies its learning rate by
 };
 
 /// A kernel that is ready to run; not for two threads at once.

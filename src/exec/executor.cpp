@@ -15,13 +15,27 @@
 
 namespace rockmate {
 
+namespace {
+
+double read_scalar(std::span<const std::byte> raw, DType dtype) {
+  const auto read_as = [&](auto value) {
+    ROCKMATE_CHECK(raw.size() == sizeof(value));
+    std::memcpy(&value, raw.data(), sizeof(value));
+    return static_cast<double>(value);
+  };
+  ROCKMATE_CHECK(dtype == DType::kFloat64 || dtype == DType::kFloat32);
+  return dtype == DType::kFloat64 ? read_as(double{}) : read_as(float{});
+}
+
+}  // namespace
+
 struct Executor::State {
   State(const TrainingModel& trained, const Plan& plan, std::unique_ptr<Engine> runs,
         const ExecutorOptions& chosen)
       : model(trained),
         options(chosen),
         engine(std::move(runs)),
-        machine(model, plan, *engine, options.guard),
+        machine(model, resolve(model, plan), *engine, options.guard),
         is_set(model.sources.size()) {
     for (std::size_t s = 0; s < model.sources.size(); ++s) {
       if (model.sources[s].is_given) continue;
@@ -48,7 +62,9 @@ struct Executor::State {
   Machine machine;
   std::vector<char> is_set;  // by the user; per source
   Observer observer;
-  std::uint64_t step = 0;
+  std::uint64_t step = 0;  // of the next run
+  double rate = 1;
+  bool has_run = false;
 };
 
 ValueId Executor::State::find(std::string_view value) const {
@@ -70,7 +86,7 @@ std::size_t Executor::State::find_source(std::string_view value) const {
 std::span<const std::byte> Executor::State::bytes_of(ValueId v) const {
   const Program& program = machine.program();
   if (const auto& place = program.sources[v]) return machine.at(*place);
-  if (step == 0) {
+  if (!has_run) {
     throw InvalidInput(fmt::format("'{}' does not exist before the first step", shown(name(v))));
   }
   if (const auto& place = program.at_end[v]) return machine.at(*place);
@@ -89,16 +105,7 @@ void Executor::State::draw_data() {
 
 void Executor::State::read_losses(StepReport& report) const {
   for (const WeightedLoss& loss : model.losses) {
-    const std::span<const std::byte> raw = bytes_of(loss.value);
-    double value = 0;
-    if (model.types[loss.value].dtype == DType::kFloat64) {
-      std::memcpy(&value, raw.data(), sizeof(value));
-    } else {
-      ROCKMATE_CHECK(model.types[loss.value].dtype == DType::kFloat32);
-      float single = 0;
-      std::memcpy(&single, raw.data(), sizeof(single));
-      value = static_cast<double>(single);
-    }
+    const double value = read_scalar(bytes_of(loss.value), model.types[loss.value].dtype);
     report.losses.push_back(value);
     report.loss += loss.weight * value;
     if (std::isfinite(value)) continue;
@@ -132,14 +139,26 @@ void Executor::set(std::string_view source, std::span<const std::byte> bytes) {
   state_->is_set[s] = 1;
 }
 
+void Executor::set_rate(double factor) {
+  if (!std::isfinite(factor) || factor < 0) {
+    throw InvalidInput(
+        fmt::format("a learning rate times {}, expected a finite number, 0 or more", factor));
+  }
+  state_->rate = factor;
+}
+
+std::uint64_t Executor::next_step() const { return state_->step; }
+void Executor::set_next_step(std::uint64_t step) { state_->step = step; }
+
 StepReport Executor::step() {
   State& state = *state_;
   state.draw_data();
   StepReport report{.step = state.step};
   const auto start = std::chrono::steady_clock::now();
-  state.machine.run(state.options.seed, state.step, state.observer);
+  state.machine.run(state.options.seed, state.step, state.rate, state.observer);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   ++state.step;
+  state.has_run = true;
   report.seconds = Seconds(taken.count());
   report.measured = state.machine.high_water();
   state.read_losses(report);
@@ -152,6 +171,10 @@ std::span<const std::byte> Executor::bytes(std::string_view value) const {
 
 void Executor::observe(Observer observer) { state_->observer = std::move(observer); }
 
+const TrainingModel& Executor::model() const { return state_->model; }
+
+std::uint64_t Executor::seed() const { return state_->options.seed; }
+
 Bytes Executor::planned() const { return state_->machine.program().bytes; }
 
 void Executor::check_type(std::string_view value, DType expected) const {
@@ -159,6 +182,66 @@ void Executor::check_type(std::string_view value, DType expected) const {
   if (type.dtype == expected) return;
   throw InvalidInput(
       fmt::format("'{}' is {}, not {}", shown(value), to_string(type), to_string(expected)));
+}
+
+namespace {
+
+// The sources of an evaluation where the executor keeps them.
+SourcePlaces places_of(const TrainingModel& trained, const Program& program,
+                       const TrainingModel& model) {
+  SourcePlaces found{IdVector<ValueId, std::optional<Place>>(model.graph.values().size()),
+                     program.static_bytes};
+  for (const Source& source : model.sources) {
+    const std::string& name = model.graph[source.value].name;
+    const auto value = trained.graph.find_value(name);
+    if (!value || !program.sources[*value] || trained.types[*value] != model.types[source.value]) {
+      throw InvalidInput(fmt::format(
+          "evaluation: the training of '{}' has no source '{}' of type {}",
+          shown(trained.graph.name()), shown(name), to_string(model.types[source.value])));
+    }
+    found.places[source.value] = program.sources[*value];
+  }
+  return found;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(Executor& executor, const TrainingModel& model, const Plan& plan)
+    : executor_(executor), model_(model) {
+  const Executor::State& state = *executor.state_;
+  const Program& trained = state.machine.program();
+  const SourcePlaces places = places_of(state.model, trained, model);
+  Program program = resolve(model, plan, &places);
+  if (program.bytes > trained.bytes) {
+    throw InvalidInput(
+        fmt::format("evaluation: the plan needs {} bytes beside the sources, training leaves {}",
+                    (program.bytes - program.static_bytes).count(),
+                    (trained.bytes - trained.static_bytes).count()));
+  }
+  machine_ = std::make_unique<Machine>(model, std::move(program), *state.engine, state.machine);
+}
+
+Evaluator::~Evaluator() = default;
+
+Bytes Evaluator::budget(const Executor& executor, const TrainingModel& model) {
+  const Program& trained = executor.state_->machine.program();
+  return trained.bytes - trained.static_bytes + model.graph.static_bytes();
+}
+
+double Evaluator::run() {
+  machine_->run(executor_.state_->options.seed, 0, 0, {});
+  double sum = 0;
+  for (const WeightedLoss& loss : model_.losses) {
+    sum += loss.weight * read_scalar(bytes(loss.value), model_.types[loss.value].dtype);
+  }
+  return sum;
+}
+
+std::span<const std::byte> Evaluator::bytes(ValueId value) const {
+  const Program& program = machine_->program();
+  const auto& place = program.sources[value] ? program.sources[value] : program.at_end[value];
+  ROCKMATE_CHECK(place.has_value(), "a value that is gone when the evaluation ends");
+  return machine_->at(*place);
 }
 
 std::function<Bytes(const KernelSpec&)> engine_workspace(std::string_view engine, int threads) {

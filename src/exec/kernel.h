@@ -61,6 +61,8 @@ class Run {
   [[nodiscard]] int threads() const { return threads_; }
   [[nodiscard]] std::uint64_t seed() const { return call_.seed; }
   [[nodiscard]] std::uint64_t step() const { return call_.step; }
+  [[nodiscard]] double rate() const { return call_.rate; }
+  [[nodiscard]] std::size_t inputs() const { return call_.inputs.size(); }
 
  private:
   const Invocation& call_;

@@ -2,22 +2,37 @@
 
 #include <fmt/format.h>
 
+#include "base/check.h"
 #include "base/shown.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
 
-Machine::Machine(const TrainingModel& model, const Plan& plan, const Engine& engine, bool guarded)
-    : model_(model), program_(resolve(model, plan)), arena_(program_.bytes) {
-  for (std::size_t o = 0; o < model.graph.ops().size(); ++o) kernels_.push_back(nullptr);
+Machine::Machine(const TrainingModel& model, Program program, const Engine& engine, bool guarded)
+    : model_(model),
+      program_(std::move(program)),
+      arena_(std::in_place, program_.bytes),
+      memory_(arena_->bytes()) {
+  prepare(engine);
+  if (guarded) guard_.emplace(model_, program_, memory_);
+}
+
+Machine::Machine(const TrainingModel& model, Program program, const Engine& engine,
+                 const Machine& other)
+    : model_(model), program_(std::move(program)), memory_(other.memory_) {
+  ROCKMATE_CHECK(program_.bytes <= other.program_.bytes);
+  prepare(engine);
+}
+
+void Machine::prepare(const Engine& engine) {
+  for (std::size_t o = 0; o < model_.graph.ops().size(); ++o) kernels_.push_back(nullptr);
   calls_.reserve(program_.steps.size());
   for (ProgramStep& step : program_.steps) calls_.push_back(call_of(step, engine));
-  if (guarded) guard_.emplace(model_, program_, arena_.bytes());
 }
 
 std::span<std::byte> Machine::at(const Place& place) const {
-  return arena_.bytes().subspan(static_cast<std::size_t>(place.offset.count()),
-                                static_cast<std::size_t>(place.bytes.count()));
+  return memory_.subspan(static_cast<std::size_t>(place.offset.count()),
+                         static_cast<std::size_t>(place.bytes.count()));
 }
 
 Machine::Call Machine::call_of(ProgramStep& step, const Engine& engine) {
@@ -44,12 +59,12 @@ Machine::Call Machine::call_of(ProgramStep& step, const Engine& engine) {
   return call;
 }
 
-void Machine::run(std::uint64_t seed, std::uint64_t step, const Observer& observer) {
+void Machine::run(std::uint64_t seed, std::uint64_t step, double rate, const Observer& observer) {
   for (std::size_t s = 0; s < calls_.size(); ++s) {
     const Call& call = calls_[s];
     if (call.kernel != nullptr) {
       const auto kernel = [&] {
-        call.kernel->run({call.inputs, call.outputs, call.workspace, seed, step});
+        call.kernel->run({call.inputs, call.outputs, call.workspace, seed, step, rate});
       };
       guard_ ? guard_->run(program_.steps[s], kernel) : kernel();
     }

@@ -18,15 +18,17 @@ namespace rockmate {
 
 class Machine {
  public:
-  /// The model outlives the machine. Throws InvalidInput where `resolve` or the engine does, and
-  /// where the plan leaves an op less workspace than the engine needs.
-  Machine(const TrainingModel& model, const Plan& plan, const Engine& engine, bool guarded);
+  /// With memory of its own. The model outlives the machine. Throws InvalidInput where the engine
+  /// does, and where the plan leaves an op less workspace than the engine needs.
+  Machine(const TrainingModel& model, Program program, const Engine& engine, bool guarded);
+  /// In the memory of another machine, which outlives this one.
+  Machine(const TrainingModel& model, Program program, const Engine& engine, const Machine& other);
 
-  void run(std::uint64_t seed, std::uint64_t step, const Observer& observer);
+  void run(std::uint64_t seed, std::uint64_t step, double rate, const Observer& observer);
 
   [[nodiscard]] const Program& program() const { return program_; }
   [[nodiscard]] std::span<std::byte> at(const Place& place) const;
-  [[nodiscard]] Bytes high_water() const { return arena_.high_water(); }
+  [[nodiscard]] Bytes high_water() const { return arena_->high_water(); }
 
  private:
   struct Call {
@@ -34,12 +36,14 @@ class Machine {
     std::vector<TensorRef> inputs, outputs;
     std::span<std::byte> workspace;
   };
+  void prepare(const Engine& engine);
   [[nodiscard]] Call call_of(ProgramStep& step, const Engine& engine);
   void observe(const ProgramStep& step, const Observer& observer) const;
 
   const TrainingModel& model_;
   Program program_;
-  Arena arena_;
+  std::optional<Arena> arena_;   // its own memory
+  std::span<std::byte> memory_;  // that it runs in
   IdVector<OpId, std::unique_ptr<PreparedKernel>> kernels_;
   std::vector<Call> calls_;  // one per step of the program
   std::optional<Guard> guard_;

@@ -48,10 +48,10 @@ void check(const TrainingModel& model, const Plan& plan) {
 // Follows the storages through the schedule, whose rules have been checked.
 class Resolver {
  public:
-  Resolver(const TrainingModel& model, const Plan& plan)
+  Resolver(const TrainingModel& model, const Plan& plan, const SourcePlaces* elsewhere)
       : model_(model), graph_(model.graph), place_(graph_.values().size()) {
     program_.rows = plan.layout->rows;
-    add_sources();
+    add_sources(elsewhere);
     for (LayoutRow& row : program_.rows) {
       row.offset += program_.static_bytes;
       (row.is_workspace ? workspace_ : storage_)[{row.first, key(row)}] = row.offset;
@@ -75,18 +75,19 @@ class Resolver {
   using Key = std::pair<std::size_t, ValueId>;  // the first action of a row and its value
   static ValueId key(const LayoutRow& row) { return row.is_workspace ? ValueId() : row.value; }
 
-  void add_sources() {
+  void add_sources(const SourcePlaces* elsewhere) {
     Bytes end;
     for (std::size_t i = 0; i < graph_.values().size(); ++i) {
       const ValueId v(i);
       if (!graph_[v].is_source) continue;
-      place_[v] = {end, model_.types[v].bytes()};
-      owner_[v] = end;
+      place_[v] =
+          elsewhere != nullptr ? elsewhere->places[v].value() : Place{end, model_.types[v].bytes()};
+      owner_[v] = place_[v]->offset;
       users_[v] = 1;  // for good
       end += graph_[v].bytes;
     }
     ROCKMATE_CHECK(end == graph_.static_bytes() && end == aligned(end));
-    program_.static_bytes = end;
+    program_.static_bytes = elsewhere != nullptr ? elsewhere->end : end;
     program_.sources = place_;
   }
 
@@ -157,9 +158,9 @@ class Resolver {
 
 }  // namespace
 
-Program resolve(const TrainingModel& model, const Plan& plan) {
+Program resolve(const TrainingModel& model, const Plan& plan, const SourcePlaces* elsewhere) {
   check(model, plan);
-  return Resolver(model, plan).run(plan.schedule);
+  return Resolver(model, plan, elsewhere).run(plan.schedule);
 }
 
 }  // namespace rockmate

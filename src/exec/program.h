@@ -36,9 +36,16 @@ struct Program {
   Bytes bytes;  ///< static bytes and arena: what the plan needs
 };
 
+/// Where the sources of a program lie that runs in the memory of another one.
+struct SourcePlaces {
+  IdVector<ValueId, std::optional<Place>> places;
+  Bytes end;  ///< behind all sources of the other program: where the arena begins
+};
+
 /// Judges the plan first. Throws InvalidInput where it is for another graph, breaks a rule or its
 /// own budget, has no layout, or has an address that is not a multiple of kAlignment. Linear in the
 /// plan.
-[[nodiscard]] Program resolve(const TrainingModel& model, const Plan& plan);
+[[nodiscard]] Program resolve(const TrainingModel& model, const Plan& plan,
+                              const SourcePlaces* elsewhere = nullptr);
 
 }  // namespace rockmate

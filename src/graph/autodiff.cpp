@@ -233,23 +233,25 @@ void Backward::visit(NodeId id) {
 
 }  // namespace
 
-Differentiated differentiate(const Graph& graph) {
+Tape forward_tape(const Graph& graph) {
   if (graph.losses().empty()) {
     throw InvalidInput(fmt::format("model '{}' has no loss; add one to train it", graph.name()));
   }
   const Flags is_loss = loss_nodes(graph);
-  const std::vector<NodeId> order = forward_order(graph, is_loss);
-  Differentiated result{Tape(graph),
-                        IdVector<TensorId, std::optional<TensorId>>(graph.tensors().size())};
-  for (const NodeId n : order) {
+  Tape tape(graph);
+  for (const NodeId n : forward_order(graph, is_loss)) {
     const Node& node = graph[n];
     const bool updates = !definition(node.kind).updates.empty();
-    result.tape.run(n, node,
-                    updates           ? Phase::kUpdate
-                    : is_loss[n] != 0 ? Phase::kLoss
-                                      : Phase::kForward);
+    tape.run(n, node, updates ? Phase::kUpdate : is_loss[n] != 0 ? Phase::kLoss : Phase::kForward);
   }
-  for (const Loss& loss : graph.losses()) result.tape.set_kind(loss.tensor, ValueKind::kLoss);
+  for (const Loss& loss : graph.losses()) tape.set_kind(loss.tensor, ValueKind::kLoss);
+  return tape;
+}
+
+Differentiated differentiate(const Graph& graph) {
+  Differentiated result{forward_tape(graph),
+                        IdVector<TensorId, std::optional<TensorId>>(graph.tensors().size())};
+  const std::vector<NodeId> order = forward_order(graph, loss_nodes(graph));
   Backward backward(graph, result, needed_gradients(graph, order));
   for (const Loss& loss : graph.losses()) backward.seed(loss);
   for (auto n = order.rbegin(); n != order.rend(); ++n) backward.visit(*n);

@@ -16,6 +16,10 @@ struct Differentiated {
   IdVector<TensorId, std::optional<TensorId>> gradients;
 };
 
+/// Forward and losses alone. Throws InvalidInput where there is no loss. Linear in the size of the
+/// model.
+[[nodiscard]] Tape forward_tape(const Graph& graph);
+
 /// Throws InvalidInput where there is no loss, nothing to train, or an op without a gradient on the
 /// way. Linear in the size of the model.
 [[nodiscard]] Differentiated differentiate(const Graph& graph);

@@ -9,6 +9,7 @@
 #include "graph/autodiff.h"
 #include "graph/index_ranges.h"
 #include "graph/op_table.h"
+#include "graph/patterns/patterns.h"
 #include "graph/updates.h"
 
 namespace rockmate {
@@ -31,7 +32,8 @@ class ModelWriter {
   ModelWriter(const Graph& graph, const Tape& tape, const TrainingOptions& options)
       : graph_(graph), tape_(tape), options_(options), last_touch_(last_touches(tape)) {}
 
-  TrainingModel write(const std::vector<Trained>& trained) &&;
+  /// `results`, beside the losses, are resident at the end.
+  TrainingModel write(const std::vector<Trained>& trained, const std::vector<TensorId>& results) &&;
 
  private:
   void number_values();
@@ -184,15 +186,14 @@ void ModelWriter::add_sources(TrainingModel& model) const {
   }
 }
 
-TrainingModel ModelWriter::write(const std::vector<Trained>& trained) && {
+TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
+                                 const std::vector<TensorId>& results) && {
   number_values();
   TrainingGraphBuilder builder(graph_.name());
   add_values(builder);
   for (std::size_t s = 0; s < tape_.steps().size(); ++s) builder.op(spec_of(s));
   for (const Loss& loss : graph_.losses()) builder.result(name(loss.tensor));
-  if (options_.optimizer == OptimizerKind::kNone) {
-    for (const Trained& entry : trained) builder.result(name(entry.gradient));
-  }
+  for (const TensorId t : results) builder.result(name(t));
   TrainingModel model{.graph = std::move(builder).build()};
   for (const Step& step : tape_.steps()) model.kernels.push_back(kernel_of(step));
   for (const TensorId t : order_) model.types.push_back(tape_[t].tensor.type);
@@ -217,7 +218,22 @@ TrainingModel make_training_model(const Graph& graph, const TrainingOptions& opt
   Differentiated result = differentiate(graph);
   std::vector<Trained> trained = trained_parameters(graph, result);
   add_updates(result.tape, trained, options);
-  return ModelWriter(graph, result.tape, options).write(trained);
+  std::vector<TensorId> results;
+  if (options.optimizer == OptimizerKind::kNone) {
+    for (const Trained& entry : trained) results.push_back(entry.gradient);
+  }
+  return ModelWriter(graph, result.tape, options).write(trained, results);
+}
+
+TrainingModel make_evaluation_model(const Graph& graph, const TrainingOptions& options) {
+  const Graph judged = evaluation_graph(graph);
+  const Tape tape = forward_tape(judged);
+  std::vector<TensorId> scores;
+  for (const Step& step : tape.steps()) {
+    if (step.node.kind != OpKind::kCrossEntropy) continue;
+    if (judged[step.node.inputs.front()].producer) scores.push_back(step.node.inputs.front());
+  }
+  return ModelWriter(judged, tape, options).write({}, scores);
 }
 
 TrainingGraph make_training_graph(const Graph& graph, const TrainingOptions& options) {

@@ -115,6 +115,8 @@ TrainingModel model_of(const OpExample& example, std::size_t turn) {
   TrainingOptions options;
   options.optimizer = kOptimizers[turn % kOptimizers.size()];
   options.weight_decay = 0.1;
+  options.clip_norm = turn % 3 == 1 ? 0.5 : 0;
+  options.accumulate = turn % 2 == 1 ? 3 : 1;
   return make_training_model(example_model(example), options);
 }
 

@@ -42,6 +42,7 @@ class InterpretedKernel : public PreparedKernel {
     }
     Call call{kernel_.kind, kernel_.attributes, {}, {}, {}, invocation.seed, 0};
     call.step = static_cast<std::int64_t>(invocation.step);
+    call.rate = invocation.rate;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       call.inputs.push_back(&inputs[i]);
       call.input_types.push_back(*invocation.inputs[i].type);

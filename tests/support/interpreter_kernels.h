@@ -19,6 +19,7 @@ struct Call {
   std::vector<Array> outputs;
   std::uint64_t seed = 0;
   std::int64_t step = 0;
+  double rate = 1;
 
   [[nodiscard]] const Array& in(std::size_t i) const { return *inputs[i]; }
   [[nodiscard]] Array& out(std::size_t i = 0) { return outputs[i]; }

@@ -1,5 +1,6 @@
 // Losses and optimizers.
 
+#include <algorithm>
 #include <cmath>
 
 #include "support/interpreter_kernels.h"
@@ -70,11 +71,15 @@ bool run_pairwise(Call& call) {
 
 void update(const Call& call, std::size_t e) {
   const Attributes& a = call.attributes;
+  const std::int64_t every = a.integer("every", 1);
+  if ((call.step + 1) % every != 0) return;
   double& w = call.inputs[0]->data[e];
-  const double rate = a.real("learning_rate");
+  const double rate = a.real("learning_rate") * call.rate;
   const double decay = a.real("weight_decay");
   const bool decoupled = a.flag("decoupled");
-  const double g = call.in(1).data[e] + (decoupled ? 0 : decay * w);
+  const std::size_t states = call.kind == OpKind::kSgd ? 0 : call.kind == OpKind::kMomentum ? 1 : 2;
+  const double factor = call.has(2 + states) ? call.in(2 + states).data[0] : 1;
+  const double g = call.in(1).data[e] * factor + (decoupled ? 0 : decay * w);
   if (call.kind == OpKind::kSgd) {
     w -= rate * g;
   } else if (call.kind == OpKind::kMomentum) {
@@ -84,7 +89,7 @@ void update(const Call& call, std::size_t e) {
   } else {
     double& m = call.inputs[2]->data[e];
     double& v = call.inputs[3]->data[e];
-    const auto step = static_cast<double>(call.step + 1);
+    const auto step = static_cast<double>((call.step + 1) / every);
     m = a.real("beta1") * m + (1 - a.real("beta1")) * g;
     v = a.real("beta2") * v + (1 - a.real("beta2")) * g * g;
     if (decoupled) w -= rate * decay * w;
@@ -112,11 +117,33 @@ bool run_losses(Call& call) {
 }
 
 bool run_optimizers(Call& call) {
-  if (call.kind != OpKind::kSgd && call.kind != OpKind::kMomentum && call.kind != OpKind::kAdam) {
-    return false;
+  switch (call.kind) {
+    case OpKind::kSgd:
+    case OpKind::kMomentum:
+    case OpKind::kAdam:
+      for (std::size_t e = 0; e < call.in(0).data.size(); ++e) update(call, e);
+      return true;
+    case OpKind::kAccumulate: {
+      const std::int64_t every = call.attributes.integer("every");
+      for (std::size_t e = 0; e < call.in(0).data.size(); ++e) {
+        double& sum = call.inputs[0]->data[e];
+        sum = (call.step % every == 0 ? 0 : sum) + call.in(1).data[e] / static_cast<double>(every);
+      }
+      return true;
+    }
+    case OpKind::kSquaredNorm:
+      for (const double e : call.in(0).data) call.out().data[0] += e * e;
+      return true;
+    case OpKind::kClipFactor: {
+      double sum = 0;
+      for (std::size_t i = 0; i < call.inputs.size(); ++i) sum += call.in(i).data[0];
+      const double largest = call.attributes.real("max_norm");
+      call.out().data[0] = std::min(1.0, largest / (std::sqrt(sum) + 1e-6));
+      return true;
+    }
+    default:
+      return false;
   }
-  for (std::size_t e = 0; e < call.in(0).data.size(); ++e) update(call, e);
-  return true;
 }
 
 }  // namespace rockmate::testing

@@ -70,7 +70,7 @@ Graph Rewriter::run(const std::vector<Replace>& passes, const Keep& keep) && {
       if (!replacement) replacement = pass(*this, id);
     }
     if (replacement) {
-      map_[node.outputs.front()] = replacement;
+      if (!node.outputs.empty()) map_[node.outputs.front()] = replacement;
     } else {
       copy_node(id);
     }

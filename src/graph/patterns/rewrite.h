@@ -14,7 +14,8 @@ class Rewriter {
  public:
   explicit Rewriter(const Graph& graph);
 
-  /// What a pass says to a node: the tensor that takes the place of its first output, or nothing.
+  /// What a pass says to a node: the tensor that takes the place of its first output (any tensor,
+  /// where it has none: the node is dropped), or nothing.
   using Replace = std::function<std::optional<TensorId>(Rewriter&, NodeId)>;
   /// Whether a tensor of the old graph is needed in the new one. A kept node's inputs are.
   using Keep = std::function<bool(TensorId)>;
