@@ -2,6 +2,7 @@
 
 #include "exec/engine.h"
 
+#include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
 #include "exec/parallel.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 Makers make_makers() {
   Makers makers = {};
+  add_elementwise_kernels(makers);
   return makers;
 }
 
