@@ -13,6 +13,7 @@ namespace {
 Makers make_makers() {
   Makers makers = {};
   add_elementwise_kernels(makers);
+  add_batch_norm_kernels(makers);
   return makers;
 }
 
