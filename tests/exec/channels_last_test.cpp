@@ -48,6 +48,26 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
   add(kMul, "numbers", [c](GraphBuilder& b) -> Ids {
     return {b.mul(image(b, "x", {2, c, 5, 4}), image(b, "s", {c, 1, 1}))};
   });
+  add(kMaxPool, "overlapping", [c](GraphBuilder& b) -> Ids {
+    const PoolOptions options = {.stride = {2}, .padding = {1}, .dilation = {1}};
+    return {b.max_pool(image(b, "x", {2, c, 9, 8}), {3}, options)};
+  });
+  add(kMaxPool, "dilated", [c](GraphBuilder& b) -> Ids {
+    PoolOptions options = {.stride = {1, 2}, .padding = {0, 1}, .dilation = {2, 1}};
+    options.ceil_mode = true;
+    return {b.max_pool(image(b, "x", {2, c, 7, 10}), {2, 3}, options)};
+  });
+  add(kAveragePool, "global", [c](GraphBuilder& b) -> Ids {
+    return {b.global_average_pool(image(b, "x", {2, c, 7, 6}))};
+  });
+  for (const bool counts : {false, true}) {
+    add(kAveragePool, "padded", [c, counts](GraphBuilder& b) -> Ids {
+      PoolOptions options = {.stride = {2}, .padding = {1}, .dilation = {1}};
+      options.ceil_mode = true;
+      options.count_include_pad = counts;
+      return {b.average_pool(image(b, "x", {2, c, 8, 7}), {3}, options)};
+    });
+  }
 }
 
 std::vector<OpExample> examples() {
@@ -178,7 +198,8 @@ TEST_F(ChannelsLast, KernelsComputeWhatTheReferenceEngineDoesInRows) {
   }
   using enum OpKind;
   for (const OpKind kind : {kBatchNorm, kBatchNormGradient, kRelu, kReluGradient, kClip,
-                            kClipGradient, kAdd, kMul, kHardSwish, kHardSwishGradient}) {
+                            kClipGradient, kAdd, kMul, kHardSwish, kHardSwishGradient, kMaxPool,
+                            kMaxPoolGradient, kAveragePool, kAveragePoolGradient}) {
     EXPECT_TRUE(seen_.contains(kind)) << to_string(kind);
   }
 }

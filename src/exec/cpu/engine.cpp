@@ -14,6 +14,7 @@ Makers make_makers() {
   Makers makers = {};
   add_elementwise_kernels(makers);
   add_batch_norm_kernels(makers);
+  add_pooling_kernels(makers);
   return makers;
 }
 
