@@ -60,6 +60,23 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
   add(kAveragePool, "global", [c](GraphBuilder& b) -> Ids {
     return {b.global_average_pool(image(b, "x", {2, c, 7, 6}))};
   });
+  for (const std::int64_t stride : {1, 2}) {
+    for (const std::int64_t window : {3, 5}) {
+      add(kConv, fmt::format("depthwise_{}x{}_{}", window, window, stride),
+          [=](GraphBuilder& b) -> Ids {
+            ConvOptions options{.stride = {stride}, .padding = {window / 2}, .dilation = {1}};
+            options.groups = c;
+            options.bias = window == 3;
+            return {b.conv(image(b, "x", {2, c, 9, 13}), c, {window}, options)};
+          });
+    }
+  }
+  add(kConvTranspose, "depthwise", [c](GraphBuilder& b) -> Ids {
+    ConvOptions options{.stride = {2, 3}, .padding = {1, 0, 0, 1}, .dilation = {1, 2}};
+    options.groups = c;
+    options.output_padding = {1, 0};
+    return {b.conv_transpose(image(b, "x", {2, c, 5, 7}), c, {2, 3}, options)};
+  });
   for (const bool counts : {false, true}) {
     add(kAveragePool, "padded", [c, counts](GraphBuilder& b) -> Ids {
       PoolOptions options = {.stride = {2}, .padding = {1}, .dilation = {1}};
@@ -197,9 +214,10 @@ TEST_F(ChannelsLast, KernelsComputeWhatTheReferenceEngineDoesInRows) {
     }
   }
   using enum OpKind;
-  for (const OpKind kind : {kBatchNorm, kBatchNormGradient, kRelu, kReluGradient, kClip,
-                            kClipGradient, kAdd, kMul, kHardSwish, kHardSwishGradient, kMaxPool,
-                            kMaxPoolGradient, kAveragePool, kAveragePoolGradient}) {
+  for (const OpKind kind :
+       {kBatchNorm, kBatchNormGradient, kRelu, kReluGradient, kClip, kClipGradient, kAdd, kMul,
+        kHardSwish, kHardSwishGradient, kMaxPool, kMaxPoolGradient, kAveragePool,
+        kAveragePoolGradient, kConv, kConvTranspose, kConvWeightGradient}) {
     EXPECT_TRUE(seen_.contains(kind)) << to_string(kind);
   }
 }

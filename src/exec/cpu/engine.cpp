@@ -15,6 +15,7 @@ Makers make_makers() {
   add_elementwise_kernels(makers);
   add_batch_norm_kernels(makers);
   add_pooling_kernels(makers);
+  add_depthwise_kernels(makers);
   return makers;
 }
 

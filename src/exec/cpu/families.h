@@ -9,6 +9,7 @@ namespace rockmate::cpu {
 void add_elementwise_kernels(Makers& makers);
 void add_batch_norm_kernels(Makers& makers);
 void add_pooling_kernels(Makers& makers);
+void add_depthwise_kernels(Makers& makers);
 
 /// Whether all inputs and outputs are float32.
 [[nodiscard]] bool is_float32(const KernelView& kernel);
