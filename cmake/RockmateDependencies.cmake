@@ -37,6 +37,9 @@ endif()
 find_package(OpenMP COMPONENTS CXX QUIET)
 rockmate_optional(OPENMP "${OpenMP_CXX_FOUND}" OpenMP::OpenMP_CXX libgomp1 "one thread only")
 
+find_package(hwy CONFIG QUIET)
+rockmate_optional(HIGHWAY "${hwy_FOUND}" hwy::hwy libhwy-dev "the cpu engine has no vectorized kernels")
+
 # ONNX's own configuration expects Protobuf to be found before it.
 find_package(Protobuf QUIET)
 set(onnx_found OFF)

@@ -2,6 +2,7 @@
 
 #include "exec/engine.h"
 
+#include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
 #include "exec/parallel.h"
 
@@ -11,6 +12,10 @@ namespace {
 
 Makers make_makers() {
   Makers makers = {};
+  add_elementwise_kernels(makers);
+  add_batch_norm_kernels(makers);
+  add_pooling_kernels(makers);
+  add_depthwise_kernels(makers);
   return makers;
 }
 

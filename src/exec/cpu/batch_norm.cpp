@@ -1,0 +1,214 @@
+#include "exec/cpu/batch_norm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "exec/cpu/families.h"
+#include "exec/parallel.h"
+#include "rockmate/training_model.h"
+
+namespace rockmate::cpu {
+namespace {
+
+// Rows are summed in parts that do not depend on the number of threads.
+struct Parts {
+  explicit Parts(const BatchNormShape& shape) : rows(shape.rows) {
+    constexpr std::int64_t kMost = 32;
+    constexpr std::int64_t kLeastElements = 32768;
+    const std::int64_t least = kLeastElements / std::max<std::int64_t>(1, shape.channels) + 1;
+    height = std::max((rows + kMost - 1) / kMost, least);
+    count = (rows + height - 1) / height;
+  }
+  [[nodiscard]] std::int64_t first(std::int64_t part) const { return part * height; }
+  [[nodiscard]] std::int64_t size(std::int64_t part) const {
+    return std::min(height, rows - first(part));
+  }
+  std::int64_t rows, height, count;
+};
+
+constexpr std::int64_t kFactors = 6;  // numbers per channel that passes read
+
+// Two sums per part and channel, then the factors.
+struct Workspace {
+  Workspace(const BatchNormShape& shape, const Parts& parts, std::span<std::byte> bytes)
+      : channels(shape.channels), sums(reinterpret_cast<double*>(bytes.data())) {
+    const Bytes sum_bytes = aligned(Bytes(parts.count * 2 * channels * 8));
+    factors = reinterpret_cast<float*>(bytes.data() + sum_bytes.count());
+    ROCKMATE_CHECK(static_cast<std::int64_t>(bytes.size()) >=
+                   sum_bytes.count() + kFactors * channels * 4);
+  }
+  [[nodiscard]] double* sum(std::int64_t part, std::int64_t which) const {
+    return sums + (part * 2 + which) * channels;
+  }
+  [[nodiscard]] float* factor(std::int64_t which) const { return factors + which * channels; }
+  std::int64_t channels;
+  double* sums;
+  float* factors;
+};
+
+template <class F>
+void for_each_rows(const BatchNormShape& shape, int threads, const F& body) {
+  parallel_for(
+      threads, shape.rows, kGrain / std::max<std::int64_t>(1, shape.channels),
+      [&](std::int64_t begin, std::int64_t end) { body(begin * shape.channels, end - begin); });
+}
+
+float inverse_deviation(float variance, double epsilon) {
+  return static_cast<float>(1 / std::sqrt(static_cast<double>(variance) + epsilon));
+}
+
+// The line y(x) of a channel, from its rounded statistics.
+void set_line(const Workspace& space, std::int64_t c, float mean, float inverse, const float* scale,
+              const float* bias) {
+  space.factor(0)[c] = mean;
+  space.factor(1)[c] = inverse * (scale != nullptr ? scale[c] : 1);
+  space.factor(2)[c] = bias != nullptr ? bias[c] : 0;
+}
+
+ChannelLine line_of(const Workspace& space) {
+  return {space.factor(0), space.factor(1), space.factor(2)};
+}
+
+}  // namespace
+
+Bytes batch_norm_workspace(const BatchNormShape& shape) {
+  return aligned(Bytes(Parts(shape).count * 2 * shape.channels * 8)) +
+         Bytes(kFactors * shape.channels * 4);
+}
+
+void batch_norm(const BatchNormShape& shape, const BatchNormForward& t, Clamp clamp, int threads,
+                std::span<std::byte> workspace) {
+  const Parts parts(shape);
+  const Workspace space(shape, parts, workspace);
+  parallel_for(threads, parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) {
+      channel_moments(t.x + parts.first(p) * shape.channels, parts.size(p), shape.channels,
+                      space.sum(p, 0), space.sum(p, 1));
+    }
+  });
+  for (std::int64_t c = 0; c < shape.channels; ++c) {
+    double mean = 0;
+    double squares = 0;
+    for (std::int64_t p = 0; p < parts.count; ++p) {
+      const auto before = static_cast<double>(parts.first(p));
+      const auto size = static_cast<double>(parts.size(p));
+      const double distance = space.sum(p, 0)[c] - mean;
+      mean += distance * (size / (before + size));
+      squares += space.sum(p, 1)[c] + distance * distance * before * (size / (before + size));
+    }
+    const auto rounded_mean = static_cast<float>(mean);
+    const auto variance = static_cast<float>(squares / static_cast<double>(shape.rows));
+    if (t.mean != nullptr) t.mean[c] = rounded_mean;
+    if (t.variance != nullptr) t.variance[c] = variance;
+    set_line(space, c, rounded_mean, inverse_deviation(variance, shape.epsilon), t.scale, t.bias);
+  }
+  for_each_rows(shape, threads, [&](std::int64_t at, std::int64_t rows) {
+    channel_normalize(t.x + at, t.addend != nullptr ? t.addend + at : nullptr, line_of(space),
+                      clamp, t.y + at, rows, shape.channels);
+  });
+}
+
+// With n = (x - mean) inverse: dx = (g' - mean(g') - n mean(g' n)) inverse, where g' = scale g.
+void batch_norm_gradient(const BatchNormShape& shape, const BatchNormBackward& t, Clamp clamp,
+                         int threads, std::span<std::byte> workspace) {
+  const Parts parts(shape);
+  const Workspace space(shape, parts, workspace);
+  for (std::int64_t c = 0; c < shape.channels; ++c) {
+    set_line(space, c, t.mean[c], inverse_deviation(t.variance[c], shape.epsilon), t.scale, t.bias);
+  }
+  const auto gate = [&](std::int64_t at) {
+    const auto from = [at](const float* p) { return p != nullptr ? p + at : nullptr; };
+    return Gate{clamp, from(t.y), from(t.addend), line_of(space)};
+  };
+  parallel_for(threads, parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) {
+      const std::int64_t at = parts.first(p) * shape.channels;
+      channel_gradient_sums(t.dy + at, t.x + at, gate(at), space.factor(0), parts.size(p),
+                            shape.channels, space.sum(p, 0), space.sum(p, 1));
+    }
+  });
+  float* const a = space.factor(3);
+  float* const b = space.factor(4);
+  float* const c0 = space.factor(5);
+  const double share = 1 / static_cast<double>(shape.rows);
+  for (std::int64_t c = 0; c < shape.channels; ++c) {
+    double sum = 0;
+    double moment = 0;
+    for (std::int64_t p = 0; p < parts.count; ++p) {
+      sum += space.sum(p, 0)[c];
+      moment += space.sum(p, 1)[c];
+    }
+    const double inverse = inverse_deviation(t.variance[c], shape.epsilon);
+    if (t.dscale != nullptr) t.dscale[c] = static_cast<float>(inverse * moment);
+    if (t.dbias != nullptr) t.dbias[c] = static_cast<float>(sum);
+    const double slope = inverse * (t.scale != nullptr ? t.scale[c] : 1);
+    a[c] = static_cast<float>(slope);
+    b[c] = static_cast<float>(-slope * inverse * inverse * moment * share);
+    c0[c] = static_cast<float>(-slope * sum * share);
+  }
+  if (t.dx == nullptr && t.daddend == nullptr) return;
+  const auto from = [](float* p, std::int64_t at) { return p != nullptr ? p + at : nullptr; };
+  for_each_rows(shape, threads, [&](std::int64_t at, std::int64_t rows) {
+    channel_gradient(t.dy + at, t.x + at, gate(at), {space.factor(0), a, b, c0}, from(t.dx, at),
+                     from(t.daddend, at), rows, shape.channels);
+  });
+}
+
+namespace {
+
+// Channels are innermost in a channels-last image, and where there is nothing but channels.
+std::optional<BatchNormShape> rows_of(const KernelView& kernel, const TensorType& x) {
+  const bool has_rows =
+      x.format == MemoryFormat::kChannelsLast || extent(x.shape, 2, x.shape.size()) == 1;
+  if (!has_rows || !is_float32(kernel)) return std::nullopt;
+  const std::int64_t pixels = extent(x.shape, 2, x.shape.size());
+  return BatchNormShape{x.shape[0] * pixels, x.shape[1], kernel.attributes.real("epsilon")};
+}
+
+std::optional<Prepared> make_batch_norm(const KernelView& kernel, int) {
+  const auto shape = rows_of(kernel, kernel.inputs[0]);
+  if (!shape || kernel.outputs[0].format != kernel.inputs[0].format) return std::nullopt;
+  const std::size_t inputs = kernel.inputs.size();
+  const auto body = [shape = *shape, inputs](const Run& run) {
+    BatchNormForward tensors;
+    tensors.x = run.in<float>(0);
+    if (inputs > 1) tensors.scale = run.in<float>(1);
+    if (inputs > 2) tensors.bias = run.in<float>(2);
+    tensors.y = run.out<float>(0);
+    tensors.mean = run.out<float>(1);
+    tensors.variance = run.out<float>(2);
+    batch_norm(shape, tensors, {}, run.threads(), run.workspace());
+  };
+  return Prepared{body, batch_norm_workspace(*shape)};
+}
+
+std::optional<Prepared> make_batch_norm_gradient(const KernelView& kernel, int) {
+  const auto shape = rows_of(kernel, kernel.inputs[1]);
+  const MemoryFormat format = kernel.inputs[1].format;
+  if (!shape || kernel.inputs[0].format != format || kernel.outputs[0].format != format) {
+    return std::nullopt;
+  }
+  const auto body = [shape = *shape, has_scale = kernel.inputs.size() > 4](const Run& run) {
+    BatchNormBackward tensors;
+    tensors.dy = run.in<float>(0);
+    tensors.x = run.in<float>(1);
+    tensors.mean = run.in<float>(2);
+    tensors.variance = run.in<float>(3);
+    if (has_scale) tensors.scale = run.in<float>(4);
+    tensors.dx = run.out<float>(0);
+    tensors.dscale = run.out<float>(1);
+    tensors.dbias = run.out<float>(2);
+    batch_norm_gradient(shape, tensors, {}, run.threads(), run.workspace());
+  };
+  return Prepared{body, batch_norm_workspace(*shape)};
+}
+
+}  // namespace
+
+void add_batch_norm_kernels(Makers& makers) {
+  add(makers, {OpKind::kBatchNorm}, make_batch_norm);
+  add(makers, {OpKind::kBatchNormGradient}, make_batch_norm_gradient);
+}
+
+}  // namespace rockmate::cpu

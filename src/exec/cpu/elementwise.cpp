@@ -1,0 +1,137 @@
+// Element-wise ops: spans over the whole tensor, or panels where an operand is broadcast.
+
+#include "exec/cpu/broadcast.h"
+#include "exec/cpu/families.h"
+#include "exec/cpu/spans.h"
+
+namespace rockmate::cpu {
+namespace {
+
+// Calls body(first, n) for spans that make up the tensor; masks are cut at whole words.
+template <class F>
+void for_each_span(const Run& run, std::int64_t count, const F& body) {
+  constexpr std::int64_t kWord = 64;
+  parallel_for(run.threads(), (count + kWord - 1) / kWord, kGrain / kWord,
+               [&](std::int64_t begin, std::int64_t end) {
+                 body(begin * kWord, std::min(count, end * kWord) - begin * kWord);
+               });
+}
+
+bool is_elementwise(const KernelView& kernel) {
+  return kernel.dtype() == DType::kFloat32 && has_one_format(kernel);
+}
+
+std::optional<Prepared> make_unary(const KernelView& kernel, int) {
+  const auto f = find_unary(kernel.kind, kernel.attributes);
+  if (!f || !is_elementwise(kernel)) return std::nullopt;
+  return Prepared{[f = *f, count = element_count(kernel.shape())](const Run& run) {
+    const float* x = run.in<float>();
+    float* y = run.out<float>();
+    for_each_span(run, count, [&](std::int64_t at, std::int64_t n) { f(x + at, y + at, n); });
+  }};
+}
+
+std::optional<Prepared> make_masked(const KernelView& kernel, int) {
+  const auto f = find_unary(kernel.kind, kernel.attributes);
+  const auto masked = find_masked(kernel.kind, kernel.attributes);
+  if (!f || !masked || !is_elementwise(kernel)) return std::nullopt;
+  return Prepared{
+      [f = *f, masked = *masked, count = element_count(kernel.shape())](const Run& run) {
+        const float* x = run.in<float>();
+        float* y = run.out<float>(0);
+        auto* mask = run.out<std::uint8_t>(1);
+        for_each_span(run, count, [&](std::int64_t at, std::int64_t n) {
+          if (mask == nullptr) {
+            f(x + at, y + at, n);
+          } else {
+            masked(x + at, y + at, mask + at / 8, n);
+          }
+        });
+      }};
+}
+
+std::optional<Prepared> make_gradient(const KernelView& kernel, int) {
+  const auto f = find_binary(kernel.kind, kernel.attributes);
+  if (!f || !is_elementwise(kernel)) return std::nullopt;
+  const std::int64_t count = element_count(kernel.shape());
+  if (kernel.dtype(1) == DType::kBit) {
+    const bool leaks = kernel.kind == OpKind::kLeakyReluGradient;
+    return Prepared{[count, rest = leaks ? f->constants.a : 0.0f](const Run& run) {
+      const float* dy = run.in<float>(0);
+      const auto* mask = run.in<std::uint8_t>(1);
+      float* dx = run.out<float>();
+      for_each_span(run, count, [&](std::int64_t at, std::int64_t n) {
+        apply_mask(dy + at, mask + at / 8, rest, dx + at, n);
+      });
+    }};
+  }
+  return Prepared{[f = *f, count](const Run& run) {
+    const float* dy = run.in<float>(0);
+    const float* saved = run.in<float>(1);
+    float* dx = run.out<float>();
+    for_each_span(run, count,
+                  [&](std::int64_t at, std::int64_t n) { f(dy + at, saved + at, dx + at, n); });
+  }};
+}
+
+std::optional<Prepared> make_arithmetic(const KernelView& kernel, int) {
+  const auto f = find_binary(kernel.kind, kernel.attributes);
+  if (!f || !is_float32(kernel)) return std::nullopt;
+  const auto space = Broadcast::of(kernel.outputs[0], kernel.inputs);
+  if (!space) return std::nullopt;
+  return Prepared{[f = *f, space = *space](const Run& run) {
+    space.for_each_panel(run.threads(), [&](const Broadcast::Panel& panel) {
+      f(space.operand(0, run.in<float>(0), panel), space.operand(1, run.in<float>(1), panel),
+        run.out<float>() + panel.first, panel.rows, panel.columns);
+    });
+  }};
+}
+
+std::optional<Prepared> make_dropout(const KernelView& kernel, int) {
+  // Elements are numbered as they stand in the shape, not as they lie.
+  if (!is_float32(kernel) || kernel.inputs[0].format != MemoryFormat::kRowMajor) {
+    return std::nullopt;
+  }
+  const double rate = kernel.attributes.real("rate");
+  const auto stream = static_cast<std::uint32_t>(kernel.attributes.integer("stream"));
+  return Prepared{[=, count = element_count(kernel.shape())](const Run& run) {
+    const DropoutStream drawn = {rate, run.seed(), stream, static_cast<std::uint32_t>(run.step())};
+    const float* x = run.in<float>();
+    float* y = run.out<float>();
+    for_each_span(run, count, [&](std::int64_t at, std::int64_t n) {
+      dropout(drawn, static_cast<std::uint64_t>(at), x + at, y + at, n);
+    });
+  }};
+}
+
+}  // namespace
+
+bool is_float32(const KernelView& kernel) {
+  const auto is = [](const TensorType& type) { return type.dtype == DType::kFloat32; };
+  return std::all_of(kernel.inputs.begin(), kernel.inputs.end(), is) &&
+         std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is);
+}
+
+bool has_one_format(const KernelView& kernel) {
+  const MemoryFormat format = kernel.inputs[0].format;
+  const auto is = [=](const TensorType& type) { return type.format == format; };
+  return std::all_of(kernel.inputs.begin(), kernel.inputs.end(), is) &&
+         std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is);
+}
+
+void add_elementwise_kernels(Makers& makers) {
+  using enum OpKind;
+  add(makers, {kRelu, kClip, kLeakyRelu}, make_masked);
+  add(makers,
+      {kGelu, kSigmoid, kTanh, kHardSigmoid, kHardSwish, kSilu, kExp, kSqrt, kErf, kAbs, kScale},
+      make_unary);
+  add(makers,
+      {kReluGradient, kClipGradient, kLeakyReluGradient, kEluGradient, kGeluGradient,
+       kSigmoidGradient, kTanhGradient, kHardSigmoidGradient, kHardSwishGradient, kSiluGradient,
+       kSoftplusGradient, kErfGradient, kAbsGradient},
+      make_gradient);
+  add(makers, {kAdd, kSub, kMul, kDiv, kMaximum, kMinimum}, make_arithmetic);
+  add(makers, {kDropout}, make_dropout);
+}
+
+}  // namespace rockmate::cpu

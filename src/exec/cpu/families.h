@@ -1,0 +1,19 @@
+// The vectorized families of the cpu engine, for float32. They take row-major tensors and, where a
+// tensor is an image, channels-last ones.
+#pragma once
+
+#include "exec/cpu/kernel.h"
+
+namespace rockmate::cpu {
+
+void add_elementwise_kernels(Makers& makers);
+void add_batch_norm_kernels(Makers& makers);
+void add_pooling_kernels(Makers& makers);
+void add_depthwise_kernels(Makers& makers);
+
+/// Whether all inputs and outputs are float32.
+[[nodiscard]] bool is_float32(const KernelView& kernel);
+/// Whether all inputs and outputs lie in one order, whatever it is.
+[[nodiscard]] bool has_one_format(const KernelView& kernel);
+
+}  // namespace rockmate::cpu

@@ -1,0 +1,226 @@
+// Kernels of the cpu engine on channels-last images, against the reference engine on the same
+// images in rows: numbers, bits on one thread and two, in place, and without optional outputs.
+// Channels fill vectors, or leave rests of all kinds.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "graph/op_table.h"
+#include "rockmate/error.h"
+#include "support/interpreter.h"
+#include "support/interpreter_engine.h"
+#include "support/kernel_rig.h"
+#include "support/op_examples.h"
+
+namespace rockmate {
+namespace {
+
+using testing::Bits;
+using testing::KernelRig;
+using testing::OpExample;
+using Ids = std::vector<TensorId>;
+
+TensorId image(GraphBuilder& b, const std::string& name, const Shape& shape) {
+  return b.parameter(name, shape, {Fill::Kind::kUniform, 2});
+}
+
+// What nets do with images of so many channels.
+void add_examples(std::vector<OpExample>& list, std::int64_t c) {
+  using enum OpKind;
+  const auto add = [&](OpKind kind, const std::string& name, std::function<Ids(GraphBuilder&)> f) {
+    list.push_back({fmt::format("{}_{}", name, c), kind, std::move(f)});
+  };
+  add(kBatchNorm, "norm", [c](GraphBuilder& b) -> Ids {
+    return {b.relu(b.batch_norm(image(b, "x", {2, c, 9, 7})))};
+  });
+  add(kBatchNorm, "many_rows", [c](GraphBuilder& b) -> Ids {
+    return {b.clip(b.batch_norm(image(b, "x", {3, c, 31, 29})), -0.5, 0.75)};
+  });
+  add(kAdd, "residual", [c](GraphBuilder& b) -> Ids {
+    const TensorId x = image(b, "x", {2, c, 5, 4});
+    return {
+        b.hard_swish(b.add(x, b.mul(image(b, "y", {2, c, 5, 4}), image(b, "s", {2, c, 1, 1}))))};
+  });
+  add(kMul, "numbers", [c](GraphBuilder& b) -> Ids {
+    return {b.mul(image(b, "x", {2, c, 5, 4}), image(b, "s", {c, 1, 1}))};
+  });
+  add(kMaxPool, "overlapping", [c](GraphBuilder& b) -> Ids {
+    const PoolOptions options = {.stride = {2}, .padding = {1}, .dilation = {1}};
+    return {b.max_pool(image(b, "x", {2, c, 9, 8}), {3}, options)};
+  });
+  add(kMaxPool, "dilated", [c](GraphBuilder& b) -> Ids {
+    PoolOptions options = {.stride = {1, 2}, .padding = {0, 1}, .dilation = {2, 1}};
+    options.ceil_mode = true;
+    return {b.max_pool(image(b, "x", {2, c, 7, 10}), {2, 3}, options)};
+  });
+  add(kAveragePool, "global", [c](GraphBuilder& b) -> Ids {
+    return {b.global_average_pool(image(b, "x", {2, c, 7, 6}))};
+  });
+  for (const std::int64_t stride : {1, 2}) {
+    for (const std::int64_t window : {3, 5}) {
+      add(kConv, fmt::format("depthwise_{}x{}_{}", window, window, stride),
+          [=](GraphBuilder& b) -> Ids {
+            ConvOptions options{.stride = {stride}, .padding = {window / 2}, .dilation = {1}};
+            options.groups = c;
+            options.bias = window == 3;
+            return {b.conv(image(b, "x", {2, c, 9, 13}), c, {window}, options)};
+          });
+    }
+  }
+  add(kConvTranspose, "depthwise", [c](GraphBuilder& b) -> Ids {
+    ConvOptions options{.stride = {2, 3}, .padding = {1, 0, 0, 1}, .dilation = {1, 2}};
+    options.groups = c;
+    options.output_padding = {1, 0};
+    return {b.conv_transpose(image(b, "x", {2, c, 5, 7}), c, {2, 3}, options)};
+  });
+  for (const bool counts : {false, true}) {
+    add(kAveragePool, "padded", [c, counts](GraphBuilder& b) -> Ids {
+      PoolOptions options = {.stride = {2}, .padding = {1}, .dilation = {1}};
+      options.ceil_mode = true;
+      options.count_include_pad = counts;
+      return {b.average_pool(image(b, "x", {2, c, 8, 7}), {3}, options)};
+    });
+  }
+}
+
+std::vector<OpExample> examples() {
+  std::vector<OpExample> list;
+  for (const std::int64_t channels : {1, 3, 16, 17, 24, 58}) add_examples(list, channels);
+  return list;
+}
+
+// Element e of a tensor in rows lies here in its channels-last form.
+std::size_t channels_last_place(const Shape& shape, std::size_t e) {
+  const auto channels = static_cast<std::size_t>(shape[1]);
+  const auto pixels = static_cast<std::size_t>(shape[2] * shape[3]);
+  const std::size_t n = e / pixels / channels;
+  return (n * pixels + e % pixels) * channels + e / pixels % channels;
+}
+
+Bits reordered(const Bits& bits, const TensorType& type, bool back) {
+  const std::vector<double> from = testing::to_doubles(type, bits.data());
+  std::vector<double> to(from.size());
+  for (std::size_t e = 0; e < from.size(); ++e) {
+    const std::size_t place = channels_last_place(type.shape, e);
+    (back ? to[e] : to[place]) = from[back ? place : e];
+  }
+  Bits result(bits.size());
+  testing::from_doubles(to, type, result.data());
+  return result;
+}
+
+bool is_image(const TrainingModel& model, const Kernel& kernel, ValueId v) {
+  using enum OpKind;
+  const auto is = [&](OpKind kind) { return kernel.kind == kind; };
+  if ((is(kConv) || is(kConvTranspose)) && v == kernel.inputs[1]) return false;
+  if (is(kConvWeightGradient) && v == kernel.outputs[0]) return false;
+  return model.types[v].shape.size() == 4;
+}
+
+class ChannelsLast : public ::testing::Test {
+ protected:
+  // Runs a kernel on the reference engine, and on the cpu engine where that has it.
+  void check(const TrainingModel& model, OpId op, std::map<ValueId, Bits>& values) {
+    const Kernel& kernel = model.kernels[op];
+    std::vector<Bits> inputs;
+    for (const ValueId v : kernel.inputs) inputs.push_back(values.at(v));
+    const auto expected = KernelRig(*reference_, model, op, inputs).run();
+    for (std::size_t o = 0; o < kernel.outputs.size(); ++o) {
+      values[kernel.outputs[o]] = expected.outputs[o];
+    }
+    TrainingModel last = model;
+    bool has_images = false;
+    for (const auto* list : {&kernel.inputs, &kernel.outputs}) {
+      for (const ValueId v : *list) {
+        if (!is_image(model, kernel, v)) continue;
+        last.types[v].format = MemoryFormat::kChannelsLast;
+        has_images = true;
+      }
+    }
+    if (!has_images) return;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const TensorType& type = last.types[kernel.inputs[i]];
+      if (type.format == MemoryFormat::kChannelsLast) inputs[i] = reordered(inputs[i], type, false);
+    }
+    try {
+      check_against(expected, last, op, inputs);
+      seen_.insert(kernel.kind);
+    } catch (const InvalidInput&) {  // the engine takes no such images
+    }
+  }
+
+  void check_against(const testing::RunResult& expected, const TrainingModel& last, OpId op,
+                     const std::vector<Bits>& inputs) {
+    const Kernel& kernel = last.kernels[op];
+    KernelRig rig(*cpu_, last, op, inputs);
+    const auto found = rig.run();
+    EXPECT_EQ(found.complaint, "");
+    for (std::size_t o = 0; o < kernel.outputs.size(); ++o) {
+      const TensorType& type = last.types[kernel.outputs[o]];
+      const bool is_last = type.format == MemoryFormat::kChannelsLast;
+      expect_near(is_last ? reordered(found.outputs[o], type, true) : found.outputs[o],
+                  expected.outputs[o], type);
+    }
+    EXPECT_EQ(KernelRig(*one_, last, op, inputs).run().outputs, found.outputs) << "one thread";
+    for (const auto& choice : testing::in_place_choices(last, op)) {
+      EXPECT_EQ(rig.run({.in_place = choice}).outputs, found.outputs) << "in place";
+    }
+    for (const std::size_t o : definition(kernel.kind).optional) {
+      const auto without = rig.run({.skipped = {o}});
+      for (std::size_t other = 0; other < found.outputs.size(); ++other) {
+        if (other == o) continue;
+        EXPECT_EQ(without.outputs[other], found.outputs[other]) << "skipped";
+      }
+    }
+  }
+
+  static void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
+    const auto x = testing::to_doubles(type, found.data());
+    const auto y = testing::to_doubles(type, expected.data());
+    double largest = 1;
+    for (const double e : y) largest = std::max(largest, std::abs(e));
+    const double tolerance = is_floating(type.dtype) ? 4e-6 * largest : 0;
+    for (std::size_t e = 0; e < x.size(); ++e)
+      ASSERT_NEAR(x[e], y[e], tolerance) << "element " << e;
+  }
+
+  std::set<OpKind> seen_;
+
+ private:
+  std::unique_ptr<Engine> reference_ = make_reference_engine(1);
+  std::unique_ptr<Engine> cpu_ = make_cpu_engine(2);
+  std::unique_ptr<Engine> one_ = make_cpu_engine(1);
+};
+
+TEST_F(ChannelsLast, KernelsComputeWhatTheReferenceEngineDoesInRows) {
+  for (const OpExample& example : examples()) {
+    const TrainingModel model = make_training_model(example_model(example));
+    const testing::Interpreter sources(model);
+    std::map<ValueId, Bits> values;
+    for (const Source& source : model.sources) {
+      const TensorType& type = model.types[source.value];
+      Bits& bits = values[source.value];
+      bits.resize(static_cast<std::size_t>(type.bytes().count()));
+      testing::from_doubles(sources[source.value].data, type, bits.data());
+    }
+    for (std::size_t o = 0; o < model.kernels.size(); ++o) {
+      SCOPED_TRACE(fmt::format("{} of {}", signature(model, OpId(o)), example.name));
+      check(model, OpId(o), values);
+      if (HasFailure()) return;
+    }
+  }
+  using enum OpKind;
+  for (const OpKind kind :
+       {kBatchNorm, kBatchNormGradient, kRelu, kReluGradient, kClip, kClipGradient, kAdd, kMul,
+        kHardSwish, kHardSwishGradient, kMaxPool, kMaxPoolGradient, kAveragePool,
+        kAveragePoolGradient, kConv, kConvTranspose, kConvWeightGradient}) {
+    EXPECT_TRUE(seen_.contains(kind)) << to_string(kind);
+  }
+}
+
+}  // namespace
+}  // namespace rockmate
