@@ -37,6 +37,15 @@ endif()
 find_package(OpenMP COMPONENTS CXX QUIET)
 rockmate_optional(OPENMP "${OpenMP_CXX_FOUND}" OpenMP::OpenMP_CXX libgomp1 "one thread only")
 
+# oneDNN shares its threads with us.
+set(onednn_found OFF)
+if(ROCKMATE_WITH_OPENMP)
+  find_package(ONEDNN MODULE QUIET)
+  set(onednn_found "${ONEDNN_FOUND}")
+endif()
+rockmate_optional(ONEDNN "${onednn_found}" ONEDNN::ONEDNN "libdnnl-dev libgomp1"
+                  "the engine cpu multiplies and convolves slowly")
+
 # ONNX's own configuration expects Protobuf to be found before it.
 find_package(Protobuf QUIET)
 set(onnx_found OFF)

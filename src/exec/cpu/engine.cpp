@@ -5,12 +5,20 @@
 #include "exec/cpu/kernel.h"
 #include "exec/parallel.h"
 
+#ifdef ROCKMATE_WITH_ONEDNN
+#include "exec/cpu/onednn.h"
+#endif
+
 namespace rockmate {
 namespace cpu {
 namespace {
 
 Makers make_makers() {
   Makers makers = {};
+#ifdef ROCKMATE_WITH_ONEDNN
+  add_onednn_convolutions(makers);
+  add_onednn_products(makers);
+#endif
   return makers;
 }
 
