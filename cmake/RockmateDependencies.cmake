@@ -40,6 +40,15 @@ rockmate_optional(OPENMP "${OpenMP_CXX_FOUND}" OpenMP::OpenMP_CXX libgomp1 "one 
 find_package(hwy CONFIG QUIET)
 rockmate_optional(HIGHWAY "${hwy_FOUND}" hwy::hwy libhwy-dev "the cpu engine has no vectorized kernels")
 
+# oneDNN shares its threads with us.
+set(onednn_found OFF)
+if(ROCKMATE_WITH_OPENMP)
+  find_package(ONEDNN MODULE QUIET)
+  set(onednn_found "${ONEDNN_FOUND}")
+endif()
+rockmate_optional(ONEDNN "${onednn_found}" ONEDNN::ONEDNN "libdnnl-dev libgomp1"
+                  "the engine cpu multiplies and convolves slowly")
+
 # ONNX's own configuration expects Protobuf to be found before it.
 find_package(Protobuf QUIET)
 set(onnx_found OFF)

@@ -22,5 +22,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/rockmate-config-version.c
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/rockmate-config.cmake
               ${PROJECT_BINARY_DIR}/rockmate-config-version.cmake
-              cmake/FindGLPK.cmake cmake/FindCBC.cmake
+              cmake/FindGLPK.cmake cmake/FindCBC.cmake cmake/FindONEDNN.cmake
         DESTINATION ${ROCKMATE_CONFIG_DIR})

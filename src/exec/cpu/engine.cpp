@@ -6,6 +6,10 @@
 #include "exec/cpu/kernel.h"
 #include "exec/parallel.h"
 
+#ifdef ROCKMATE_WITH_ONEDNN
+#include "exec/cpu/onednn.h"
+#endif
+
 namespace rockmate {
 namespace cpu {
 namespace {
@@ -16,6 +20,10 @@ Makers make_makers() {
   add_batch_norm_kernels(makers);
   add_pooling_kernels(makers);
   add_depthwise_kernels(makers);
+#ifdef ROCKMATE_WITH_ONEDNN
+  add_onednn_convolutions(makers);
+  add_onednn_products(makers);
+#endif
   return makers;
 }
 

@@ -1,0 +1,176 @@
+#include "exec/cpu/onednn.h"
+
+#include <omp.h>
+
+#include <memory>
+#include <string_view>
+
+#include "base/check.h"
+
+namespace rockmate::cpu::onednn {
+namespace {
+
+const dnnl::stream& stream() {
+  static const dnnl::stream only(engine());
+  return only;
+}
+
+// The elements along axis 0 that a format keeps together.
+std::int64_t block(const dnnl::memory& memory) {
+  const dnnl_blocking_desc_t& format = memory.get_desc().data.format_desc.blocking;
+  std::int64_t elements = 1;
+  for (int b = 0; b < format.inner_nblks; ++b) {
+    if (format.inner_idxs[b] == 0) elements *= format.inner_blks[b];
+  }
+  return elements;
+}
+
+}  // namespace
+
+OneThread::OneThread() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
+OneThread::~OneThread() { omp_set_num_threads(threads_); }
+
+const dnnl::engine& engine() {
+  static const dnnl::engine only(dnnl::engine::kind::cpu, 0);
+  return only;
+}
+
+dnnl::primitive_attr attributes() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+Desc desc(const Shape& shape, MemoryFormat format) {
+  Dims strides(shape.size());
+  std::int64_t stride = 1;
+  if (format == MemoryFormat::kChannelsLast) {
+    strides[1] = 1;
+    stride = shape[1];
+  }
+  for (std::size_t a = shape.size(); a-- > 0;) {
+    if (format == MemoryFormat::kChannelsLast && a == 1) continue;
+    strides[a] = stride;
+    stride *= shape[a];
+  }
+  return {shape, dnnl::memory::data_type::f32, strides};
+}
+
+Desc any_desc(const Shape& shape) {
+  return {shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+}
+
+bool is_poor(const dnnl::primitive_desc_base& primitive) {
+  return std::string_view(primitive.impl_info_str()).find("ref") != std::string_view::npos;
+}
+
+dnnl::memory Sequence::place(const Desc& desc, Home home, std::size_t index, Bytes offset) {
+  dnnl::memory memory(desc, engine(), nullptr);
+  places_.push_back({memory, home, index, offset.count()});
+  return memory;
+}
+
+dnnl::memory Sequence::input(std::size_t i, const Desc& desc, Bytes offset) {
+  return place(desc, Home::kInput, i, offset);
+}
+
+dnnl::memory Sequence::output(std::size_t i, const Desc& desc, Bytes offset) {
+  return place(desc, Home::kOutput, i, offset);
+}
+
+dnnl::memory Sequence::scratch(const Desc& desc) {
+  const Bytes at = workspace_;
+  workspace_ += aligned(Bytes(static_cast<std::int64_t>(desc.get_size())));
+  return place(desc, Home::kWorkspace, 0, at);
+}
+
+dnnl::memory Sequence::seen_as(const dnnl::memory& memory, const Desc& desc) {
+  for (const Place& each : places_) {
+    if (each.memory.get() != memory.get()) continue;
+    return place(desc, each.home, each.index, Bytes(each.offset));
+  }
+  ROCKMATE_CHECK(false, "memory of another sequence");
+}
+
+Sequence::Call Sequence::call(const dnnl::primitive_desc_base& desc, dnnl::primitive primitive,
+                              std::unordered_map<int, dnnl::memory> arguments) {
+  if (const Desc pad = desc.scratchpad_desc(); pad.get_size() > 0) {
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, scratch(pad));
+  }
+  return {std::move(primitive), std::move(arguments)};
+}
+
+Sequence::Call Sequence::reorder(const dnnl::memory& from, const dnnl::memory& to, bool adds) {
+  dnnl::primitive_attr attr = attributes();
+  if (adds) {
+    dnnl::post_ops sum;
+    sum.append_sum();
+    attr.set_post_ops(sum);
+  }
+  const dnnl::reorder::primitive_desc desc(engine(), from.get_desc(), engine(), to.get_desc(),
+                                           attr);
+  return call(desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+Sequence::Stage Sequence::sliced_reorder(const std::vector<dnnl::memory>& summands,
+                                         const dnnl::memory& to) {
+  const Dims dims = to.get_desc().dims();
+  const std::int64_t unit = std::max(block(to), block(summands.front()));
+  const std::int64_t units = (dims[0] + unit - 1) / unit;
+  const std::int64_t slices = std::min(units, kMostParts);
+  Stage stage;
+  for (std::int64_t s = 0; s < slices; ++s) {
+    Dims from(dims.size()), extents = dims;
+    from[0] = units * s / slices * unit;
+    extents[0] = std::min(dims[0], units * (s + 1) / slices * unit) - from[0];
+    const auto slice = [&](const dnnl::memory& memory) {
+      const Desc part = memory.get_desc().submemory_desc(extents, from, true);
+      return part.is_zero() ? dnnl::memory() : seen_as(memory, part);
+    };
+    Strand strand;
+    const dnnl::memory target = slices == 1 ? to : slice(to);
+    for (std::size_t i = 0; i < summands.size(); ++i) {
+      const dnnl::memory source = slices == 1 ? summands[i] : slice(summands[i]);
+      if (!source || !target) break;
+      strand.push_back(reorder(source, target, i > 0));
+    }
+    if (strand.size() < summands.size()) break;
+    stage.push_back(std::move(strand));
+  }
+  if (static_cast<std::int64_t>(stage.size()) == slices) return stage;
+  Strand whole;
+  for (std::size_t i = 0; i < summands.size(); ++i)
+    whole.push_back(reorder(summands[i], to, i > 0));
+  return {std::move(whole)};
+}
+
+void Sequence::run(const Run& run) {
+  const OneThread one_thread;
+  for (Place& each : places_) {
+    std::byte* origin = run.workspace().data();
+    if (each.home == Home::kInput) {
+      origin = const_cast<std::byte*>(run.in<std::byte>(each.index));  // is read only
+    } else if (each.home == Home::kOutput) {
+      origin = run.out<std::byte>(each.index);
+    }
+    each.memory.set_data_handle(origin + each.offset, stream());
+  }
+  for (const Stage& stage : stages_) {
+    const auto strands = static_cast<std::int64_t>(stage.size());
+    parallel_for(run.threads(), strands, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t s = begin; s < end; ++s) {
+        for (const Call& each : stage[static_cast<std::size_t>(s)]) {
+          each.primitive.execute(stream(), each.arguments);
+        }
+      }
+    });
+  }
+}
+
+Prepared Sequence::prepared() && {
+  const Bytes workspace = workspace_;
+  const auto shared = std::make_shared<Sequence>(std::move(*this));
+  return {[shared](const Run& run) { shared->run(run); }, workspace};
+}
+
+}  // namespace rockmate::cpu::onednn
