@@ -41,12 +41,12 @@ class Samples {
 /// - .npy, as of `numpy.save`, in C order: the same;
 /// and by its name
 /// - .txt: text, a byte is a token; a sample is as many of them as `sample` has elements, and the
-///   next one begins behind it. `shift` is where the first one begins: what a model of text learns
-///   to tell is the same text, shifted by one;
+///   next one begins behind it. With a `shift` of 1 all begin one byte later: the text that a model
+///   of text learns to tell. There are as many samples with and without;
 /// - .raw: the elements of all samples in the type of `sample`, without a header.
 /// A sample's extents may differ from those of the file in axes of extent 1 only. Elements are read
 /// when they are asked for. Throws InvalidInput with the file's name where it is broken, cut off,
-/// or of other extents.
+/// or of other extents, and for a shift but 0 and 1.
 [[nodiscard]] std::unique_ptr<Samples> open_samples(const std::filesystem::path& file,
                                                     const TensorType& sample,
                                                     std::int64_t shift = 0);

@@ -3,10 +3,13 @@
 // shapes and constants alone is computed here and leaves no node behind.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,5 +64,20 @@ struct OnnxOptions {
 /// is no folder for external data.
 [[nodiscard]] Graph import_onnx_bytes(std::string_view bytes, const std::string& origin,
                                       const OnnxOptions& options = {});
+
+/// A tensor that training has changed.
+struct TrainedTensor {
+  TensorType type;
+  std::span<const std::byte> elements;  ///< row-major, little-endian
+};
+/// Finds it by the name that `import_onnx` gives it; nothing: the model's own elements stay.
+using FindTrained = std::function<std::optional<TrainedTensor>(std::string_view name)>;
+
+/// Writes an ONNX model with trained parameters and running statistics, ready for use: dropout and
+/// batch normalisation no longer train, weights are initializers and no inputs. External data move
+/// into the file, which is written whole or not at all. Throws InvalidInput where the model cannot
+/// be read, is larger than the 2 GiB that the format allows, or the file cannot be written.
+void export_onnx(const std::filesystem::path& model, const FindTrained& find,
+                 const std::filesystem::path& file);
 
 }  // namespace rockmate

@@ -67,7 +67,7 @@ Model load_model(const ModelFlags& flags) {
   return {load_graph(flags.model), std::nullopt};
 }
 
-TrainingModel load_training_model(const ModelFlags& flags, const TrainingOptions& options) {
+Graph load_forward_graph(const ModelFlags& flags) {
   if (!flags.is_onnx()) {
     throw InvalidInput(flags.model +
                        ": is no ONNX model; a training graph says what its ops cost, not what they "
@@ -75,7 +75,7 @@ TrainingModel load_training_model(const ModelFlags& flags, const TrainingOptions
   }
   OnnxOptions import = flags.onnx_options();
   import.weights = true;
-  return make_training_model(import_onnx(flags.model, import), options);
+  return import_onnx(flags.model, import);
 }
 
 }  // namespace rockmate::cli

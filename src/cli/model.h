@@ -35,8 +35,7 @@ struct Model {
 /// to standard error. Flags are judged before the model is read. Throws InvalidInput.
 [[nodiscard]] Model load_model(const ModelFlags& flags);
 
-/// The same with kernels and first values, from an ONNX model alone.
-[[nodiscard]] TrainingModel load_training_model(const ModelFlags& flags,
-                                                const TrainingOptions& options);
+/// The forward model with first values, from an ONNX model alone.
+[[nodiscard]] Graph load_forward_graph(const ModelFlags& flags);
 
 }  // namespace rockmate::cli

@@ -2,49 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <map>
 #include <memory>
 
+#include "base/atomic_file.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
+#include "cli/loss_svg.h"
 #include "cli/model.h"
 #include "cli/output_file.h"
 #include "cli/plan_report.h"
-#include "cli/planning_flags.h"
+#include "cli/train_flags.h"
 #include "cli/training_report.h"
 #include "cli/verbs.h"
-#include "cli/whole_number.h"
 #include "rockmate/plan.h"
 
 namespace rockmate::cli {
 namespace {
-
-struct TrainFlags {
-  ModelFlags model;
-  PlanningFlags planning;
-  std::string budget;
-  std::string plan;
-  std::size_t steps = 1;
-  std::string engine = "reference";
-  std::optional<double> learning_rate;
-  std::string data;
-  std::string gradients;
-  bool compare = false;
-  bool guard = false;
-  bool json = false;
-};
-
-TrainingOptions training_options(const TrainFlags& flags) {
-  TrainingOptions options = flags.model.training_options();
-  options.workspace = engine_workspace(flags.engine, flags.planning.threads);
-  if (!flags.learning_rate) return options;
-  if (!std::isfinite(*flags.learning_rate) || *flags.learning_rate < 0) {
-    throw InvalidInput(
-        fmt::format("--lr: found {}, expected a finite number, 0 or more", *flags.learning_rate));
-  }
-  options.learning_rate = *flags.learning_rate;
-  return options;
-}
 
 // A plan that someone made, judged against the budget if there is one. What it states about time
 // came from other costs, maybe.
@@ -95,53 +69,77 @@ std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph)
   return std::nullopt;
 }
 
+// The model's file with what the executor holds: its sources, but for data and optimizer states.
+void export_trained(const TrainFlags& flags, const Executor& executor) {
+  const TrainingModel& model = executor.model();
+  std::map<std::string_view, TrainedTensor> trained;
+  for (const Source& source : model.sources) {
+    const Value& value = model.graph[source.value];
+    if (value.kind != ValueKind::kParameter && value.kind != ValueKind::kStatistics) continue;
+    trained[value.name] = {model.types[source.value], executor.bytes(value.name)};
+  }
+  const auto find = [&](std::string_view name) -> std::optional<TrainedTensor> {
+    const auto found = trained.find(name);
+    return found == trained.end() ? std::nullopt : std::optional(found->second);
+  };
+  export_onnx(flags.model.model, find, flags.trained);
+}
+
+void write_losses(const TrainingJob& job, const TrainingOutcome& outcome,
+                  const std::filesystem::path& file) {
+  if (outcome.steps.empty()) return;
+  std::vector<LossSeries> series;
+  if (outcome.comparison) {
+    series.push_back({fmt::format("plain iteration, {}", to_string(outcome.comparison->bytes)),
+                      outcome.comparison->losses});
+  }
+  series.push_back({fmt::format("within {}", to_string(outcome.planned)), {}});
+  for (const StepReport& step : outcome.steps) series.back().losses.push_back(step.loss);
+  write_file_atomically(
+      file, loss_svg(fmt::format("{}: loss", job.plan.graph), outcome.steps.front().step, series));
+}
+
 ExitCode run_train(const TrainFlags& flags) {
   if (flags.budget.empty() && flags.plan.empty()) {
     throw InvalidInput("--budget or --plan is needed: how much memory there is, or what to do");
   }
   if (!flags.budget.empty()) static_cast<void>(Budget::parse(flags.budget));
-  std::vector<std::string> inputs = flags.model.inputs();
-  if (!flags.plan.empty()) inputs.push_back(flags.plan);
-  check_outputs({flags.gradients}, inputs);
-  const TrainingModel model = load_training_model(flags.model, training_options(flags));
+  flags.check();
+  check_outputs(flags.outputs(), flags.inputs());
+  const Graph graph = flags.load_graph();
+  const TrainingOptions options = flags.training_options();
+  const TrainingModel model = make_training_model(graph, options);
+  std::optional<TrainingModel> evaluation;
+  if (!flags.held_out.empty()) evaluation = make_evaluation_model(graph, options);
   std::optional<Plan> plan = plan_of(flags, model.graph);
   if (!plan) return kNo;
 
-  const StopOnInterrupt interrupt("stopping after this step");
-  const TrainingJob job{
+  const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
+                                                     : "saving after this step");
+  TrainingJob job{
       .model = model,
       .plan = *std::move(plan),
       .options = {flags.engine, flags.planning.threads, flags.planning.seed, flags.guard},
       .steps = flags.steps,
-      .data = flags.data,
+      .rate = flags.rate_schedule(),
+      .data = {flags.data, flags.shuffle, flags.planning.seed},
+      .evaluation = evaluation ? &*evaluation : nullptr,
+      .held_out = flags.held_out,
+      .evaluate_every = flags.evaluate_every,
+      .resume = flags.resume,
+      .save = flags.save,
+      .save_every = flags.save_every,
       .gradients = flags.gradients,
+      .finish = {},
       .compare = flags.compare,
       .stop = interrupt.token()};
+  if (!flags.trained.empty()) {
+    job.finish = [&](const Executor& executor) { export_trained(flags, executor); };
+  }
   const TrainingOutcome outcome = train(job);
+  if (!flags.picture.empty()) write_losses(job, outcome, flags.picture);
   flags.json ? print_json(to_json(job, outcome)) : print(report(job, outcome));
   return outcome.comparison && !outcome.comparison->same.all() ? kOurMistake : kDone;
-}
-
-void add_run_options(CLI::App& verb, TrainFlags& flags) {
-  verb.add_option("--steps", flags.steps, "iterations to run")
-      ->type_name("N")
-      ->check(whole_number())
-      ->capture_default_str();
-  verb.add_option("--engine", flags.engine,
-                  "what runs the ops: reference (plain loops), cpu (fast)")
-      ->type_name("NAME")
-      ->capture_default_str();
-  verb.add_option("--lr", flags.learning_rate, "learning rate (0.01)")->type_name("X");
-  verb.add_option("--data", flags.data,
-                  "raw data: a folder with INPUT.raw, or one such file; else they are made up")
-      ->type_name("DIR|FILE");
-  verb.add_option("--dump-gradients", flags.gradients,
-                  "write the parameter gradients of the last step, as safetensors")
-      ->type_name("FILE");
-  verb.add_flag("--compare", flags.compare,
-                "run the plain iteration too, in memory of its own, and compare all bits");
-  verb.add_flag("--guard", flags.guard,
-                "check what each kernel reads and writes (slow; twice the memory)");
 }
 
 }  // namespace
@@ -149,18 +147,7 @@ void add_run_options(CLI::App& verb, TrainFlags& flags) {
 void add_train(CLI::App& app, Task& task) {
   CLI::App* verb = app.add_subcommand("train", "train an ONNX model within a memory budget");
   auto flags = std::make_shared<TrainFlags>();
-  flags->model.default_device = "cpu";
-  flags->model.add_to(*verb);
-  verb->add_option("--budget", flags->budget,
-                   "all bytes of the training: 2GiB, 1500MB, 123456, min, or 60% (see plan)")
-      ->type_name("SIZE");
-  verb->add_option("--plan", flags->plan, "run this plan, rockmate.plan/1, instead of a new one")
-      ->type_name("PLAN.json");
-  add_run_options(*verb, *flags);
-  flags->planning.add_to(*verb);
-  verb->get_option("--seed")->description("of first values, data, dropout, and the search");
-  verb->get_option("--threads")->description("0: all cores; never changes a bit");
-  verb->add_flag("--json", flags->json, "one JSON object instead of text");
+  flags->add_to(*verb);
   verb->footer("Example: rockmate train models/mobilenet_v2.onnx --batch 1 --budget 70% --compare");
   verb->callback([flags, &task] { task = [flags] { return run_train(*flags); }; });
 }

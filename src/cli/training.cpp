@@ -7,8 +7,9 @@
 
 #include "base/check.h"
 #include "cli/progress_line.h"
-#include "cli/raw_data.h"
 #include "cli/trainer.h"
+#include "rockmate/checkpoint.h"
+#include "rockmate/error.h"
 #include "rockmate/plan.h"
 
 namespace rockmate::cli {
@@ -27,33 +28,98 @@ std::string progress(const TrainingJob& job, const StepReport& report) {
                      to_string(report.seconds));
 }
 
+// One call of `train`, step by step.
+class Training {
+ public:
+  explicit Training(const TrainingJob& job)
+      : job_(job),
+        data_(job.model, job.data),
+        planned_(job.model, job.plan, job.options, job.compare || !job.gradients.empty()) {
+    if (job.compare) {
+      plain_ = std::make_unique<Trainer>(job.model, plain_plan(job.model), job.options, true);
+      outcome_.comparison.emplace().bytes = plain_->executor().planned();
+    }
+    if (!job.held_out.empty()) {
+      held_out_ = std::make_unique<HeldOut>(planned_.executor(), *job.evaluation, job.held_out);
+    }
+    outcome_.planned = planned_.executor().planned();
+    if (job.resume.empty()) return;
+    for (Trainer* trainer : trainers()) load_checkpoint(trainer->executor(), job.resume);
+  }
+
+  TrainingOutcome run() && {
+    evaluate();
+    ProgressLine line;
+    while (step() < job_.steps && !job_.stop.stop_requested()) {
+      run_step();
+      line.show(progress(job_, outcome_.steps.back()));
+      const bool is_last = step() >= job_.steps || job_.stop.stop_requested();
+      if (is_due(job_.evaluate_every) && !is_last) evaluate();
+      if (is_due(job_.save_every) && !is_last) save();
+    }
+    save();
+    if (!outcome_.steps.empty()) evaluate();
+    if (job_.finish) job_.finish(planned_.executor());
+    if (!job_.gradients.empty() && !outcome_.steps.empty()) {
+      planned_.gradients().write(job_.gradients);
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  std::uint64_t step() { return planned_.executor().next_step(); }
+  bool is_due(std::size_t every) { return every > 0 && step() % every == 0; }
+  std::vector<Trainer*> trainers() {
+    if (!plain_) return {&planned_};
+    return {plain_.get(), &planned_};
+  }
+
+  void run_step() {
+    fetch();
+    for (Trainer* trainer : trainers()) {
+      trainer->executor().set_rate(job_.rate.factor(step()));
+      const StepReport report = trainer->executor().step();
+      if (trainer == &planned_) {
+        outcome_.steps.push_back(report);
+        outcome_.measured = report.measured;
+      } else {
+        outcome_.comparison->seconds.push_back(report.seconds);
+        outcome_.comparison->losses.push_back(report.loss);
+      }
+    }
+    if (plain_) compare(job_.model, *plain_, planned_, outcome_.comparison->same);
+  }
+
+  // What was done until then must not be lost where the data end.
+  void fetch() {
+    try {
+      const std::vector<BatchPart>& batch = data_.batch(step());
+      for (Trainer* trainer : trainers()) feed(batch, step(), trainer->executor());
+    } catch (const InvalidInput&) {
+      if (!outcome_.steps.empty()) save();
+      throw;
+    }
+  }
+
+  void save() {
+    if (!job_.save.empty()) save_checkpoint(planned_.executor(), job_.save);
+  }
+
+  void evaluate() {
+    if (held_out_) outcome_.evaluations.push_back(held_out_->evaluate());
+  }
+
+  const TrainingJob& job_;
+  TrainingData data_;
+  Trainer planned_;
+  std::unique_ptr<Trainer> plain_;     // where both are compared
+  std::unique_ptr<HeldOut> held_out_;  // where there are such data
+  TrainingOutcome outcome_;
+};
+
 }  // namespace
 
-TrainingOutcome train(const TrainingJob& job) {
-  RawData data(job.model, job.data);
-  Trainer planned(job.model, job.plan, job.options, job.compare || !job.gradients.empty());
-  std::unique_ptr<Trainer> plain;
-  TrainingOutcome outcome;
-  outcome.planned = planned.executor().planned();
-  if (job.compare) {
-    plain = std::make_unique<Trainer>(job.model, plain_plan(job.model), job.options, true);
-    outcome.comparison.emplace().bytes = plain->executor().planned();
-  }
-  const auto run = [&](Trainer& trainer) {
-    data.feed(trainer.executor(), outcome.steps.size());
-    return trainer.executor().step();
-  };
-  ProgressLine line;
-  while (outcome.steps.size() < job.steps && !job.stop.stop_requested()) {
-    if (plain) outcome.comparison->seconds.push_back(run(*plain).seconds);
-    outcome.steps.push_back(run(planned));
-    outcome.measured = outcome.steps.back().measured;
-    if (plain) compare(job.model, *plain, planned, outcome.comparison->same);
-    line.show(progress(job, outcome.steps.back()));
-  }
-  if (!job.gradients.empty() && !outcome.steps.empty()) planned.gradients().write(job.gradients);
-  return outcome;
-}
+TrainingOutcome train(const TrainingJob& job) { return Training(job).run(); }
 
 Seconds median(std::vector<Seconds> times) {
   if (times.empty()) return {};

@@ -4,13 +4,17 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "cli/held_out.h"
 #include "cli/trainer.h"
+#include "cli/training_data.h"
 #include "rockmate/executor.h"
+#include "rockmate/rate_schedule.h"
 
 namespace rockmate::cli {
 
@@ -18,9 +22,19 @@ struct TrainingJob {
   const TrainingModel& model;
   Plan plan;
   ExecutorOptions options = {};
-  std::size_t steps = 1;
-  std::string data = {};                 ///< see RawData
-  std::filesystem::path gradients = {};  ///< where those of the last step go; empty: nowhere
+  std::size_t steps = 1;  ///< in all, those before a checkpoint included
+  RateSchedule rate = {};
+  DataOptions data = {};
+  const TrainingModel* evaluation = nullptr;  ///< of the model; where there are held-out data
+  std::string held_out = {};
+  std::size_t evaluate_every = 0;  ///< beside the first and the last time; 0: never
+  // Files; empty: none.
+  std::filesystem::path resume = {};
+  std::filesystem::path save = {};
+  std::size_t save_every = 0;            ///< beside the last time; 0: never
+  std::filesystem::path gradients = {};  ///< of the last step
+  /// Gets the trained executor at the end.
+  std::function<void(const Executor&)> finish = {};
   bool compare = false;
   std::stop_token stop = {};  ///< when asked to stop: after the step
 };
@@ -29,17 +43,19 @@ struct TrainingJob {
 struct Comparison {
   Bytes bytes;                   ///< of its memory
   std::vector<Seconds> seconds;  ///< of its steps
-  SameBits same;                 ///< after every step
+  std::vector<double> losses;
+  SameBits same;  ///< after every step
 };
 
 struct TrainingOutcome {
-  std::vector<StepReport> steps;  ///< that were done
+  std::vector<StepReport> steps;  ///< that were done, behind those of the checkpoint
+  std::vector<Evaluation> evaluations;
   Bytes planned, measured;
   std::optional<Comparison> comparison;
 };
 
-/// Shows progress on a terminal. Throws InvalidInput where the data, the plan or the losses are no
-/// good.
+/// Shows progress on a terminal. Throws InvalidInput where the data, the plan, a checkpoint or the
+/// losses are no good; where data fail behind the first step, the state is saved before.
 [[nodiscard]] TrainingOutcome train(const TrainingJob& job);
 
 /// 0 of none.

@@ -39,6 +39,12 @@ std::string report(const TrainingJob& job, const TrainingOutcome& outcome) {
     table.row({"loss", fmt::format("{:.6g}", outcome.steps.back().loss),
                fmt::format("{:.6g} in the first step", outcome.steps.front().loss)});
   }
+  for (const Evaluation& found : outcome.evaluations) {
+    table.row({"held out", fmt::format("{:.6g}", found.loss),
+               found.accuracy ? fmt::format("{} right after {}", percent(*found.accuracy),
+                                            counted(found.step, "step"))
+                              : fmt::format("after {}", counted(found.step, "step"))});
+  }
   table.row({"step", to_string(median_step(outcome)), "median"});
   table.row({"memory", to_string(outcome.planned),
              fmt::format("{} bytes planned, {} measured", outcome.planned.count(),
@@ -57,6 +63,17 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
   object["steps"] = nlohmann::ordered_json::array();
   for (const StepReport& step : outcome.steps) {
     object["steps"].push_back({{"loss", step.loss}, {"seconds", step.seconds.count()}});
+  }
+  if (!job.resume.empty()) {
+    object["first_step"] = outcome.steps.empty() ? job.steps : outcome.steps.front().step;
+  }
+  if (!job.held_out.empty()) {
+    object["evaluations"] = nlohmann::ordered_json::array();
+    for (const Evaluation& found : outcome.evaluations) {
+      object["evaluations"].push_back({{"step", found.step}, {"loss", found.loss}});
+      object["evaluations"].back()["accuracy"] = nullptr;
+      if (found.accuracy) object["evaluations"].back()["accuracy"] = *found.accuracy;
+    }
   }
   object["planned_bytes"] = outcome.planned.count();
   object["measured_bytes"] = outcome.measured.count();

@@ -17,6 +17,11 @@ Graph import_onnx_bytes(std::string_view, const std::string& origin, const OnnxO
                      "libprotobuf-dev and build again");
 }
 
+void export_onnx(const std::filesystem::path& model, const FindTrained&,
+                 const std::filesystem::path&) {
+  static_cast<void>(import_onnx_bytes({}, model.string(), {}));
+}
+
 }  // namespace rockmate
 
 #endif

@@ -140,7 +140,7 @@ TEST_F(TrainVerb, ReadsRawDataBatchByBatch) {
   std::vector<float> x(2 * kBatch * kIn);
   for (std::size_t e = 0; e < x.size(); ++e) x[e] = e < x.size() / 2 ? 0.0F : 1.0F;
   write_raw("x.raw", x);
-  write_raw("target.MatMul_logits.raw", std::vector<std::int64_t>(kBatch, 3));
+  write_raw("target.MatMul_logits.raw", std::vector<std::int64_t>(2 * kBatch, 3));
   const Outcome both = train({"--budget", "100%", "--data", folder_.path().string()});
   EXPECT_EQ(both.exit, 0);
   EXPECT_THAT(both.err, IsEmpty());
@@ -164,9 +164,9 @@ TEST_F(TrainVerb, WrongDataAreRefused) {
   EXPECT_THAT(error(folder_.path().string()), HasSubstr("holds data of no input"));
   write_raw("target.MatMul_logits.raw", std::vector<std::int64_t>(kBatch, kClasses));
   EXPECT_THAT(error(file("target.MatMul_logits.raw")),
-              HasSubstr("batch 0: 'target.MatMul_logits': element 0 is 5, expected 0 to 4"));
+              HasSubstr("data of step 0: 'target.MatMul_logits': element 0 is 5, expected 0 to 4"));
   write_raw("x.raw", std::vector<float>(kBatch * kIn + 1));
-  EXPECT_THAT(error(file("x.raw")), HasSubstr("expected a whole number of batches of 2048"));
+  EXPECT_THAT(error(file("x.raw")), HasSubstr("expected a whole number of samples of 128 bytes"));
 }
 
 // The header is JSON behind its length; data follow at the offsets that it has.

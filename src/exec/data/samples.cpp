@@ -136,32 +136,44 @@ class TableSamples : public Samples {
   double scale_;  // of whole numbers that become real ones
 };
 
-// A table without a header: rows of the sample's shape from `begin` on.
-Table whole_rows(const ByteSource& source, const TensorType& sample, Element element,
-                 std::int64_t begin, bool exactly) {
+// Rows of the sample's shape from the first byte on.
+Table raw_rows(const ByteSource& source, const TensorType& sample) {
+  const Element element = element_of(sample.dtype);
   const std::int64_t row = element_count(sample.shape) * element.bytes;
-  const std::int64_t room = source.size() - begin;
-  if (row == 0 || room < row || (exactly && room % row != 0)) {
-    source.reject(fmt::format("has {} bytes, expected {} of samples of {} bytes", source.size(),
-                              exactly ? "a whole number" : "one or more", row));
+  if (row == 0 || source.size() < row || source.size() % row != 0) {
+    source.reject(fmt::format("has {} bytes, expected a whole number of samples of {} bytes",
+                              source.size(), row));
   }
-  Table table{element, sample.shape, begin};
-  table.shape.insert(table.shape.begin(), room / row);
+  Table table{element, sample.shape, 0};
+  table.shape.insert(table.shape.begin(), source.size() / row);
   return table;
 }
 
-constexpr Element kByte = {Element::Kind::kUnsigned, 1, false};
+// As many rows as can be read with a shift of 1.
+Table text_rows(const ByteSource& source, const TensorType& sample, std::int64_t shift) {
+  if (shift != 0 && shift != 1) {
+    throw InvalidInput(fmt::format("text with a shift of {}, expected 0 or 1", shift));
+  }
+  Table table{{Element::Kind::kUnsigned, 1, false}, sample.shape, shift};
+  const std::int64_t row = element_count(sample.shape);
+  const std::int64_t rows = row == 0 ? 0 : (source.size() - 1) / row;
+  if (rows < 1) {
+    source.reject(fmt::format("has {} bytes of text, expected more than {}", source.size(), row));
+  }
+  table.shape.insert(table.shape.begin(), rows);
+  return table;
+}
 
 std::unique_ptr<Samples> open(std::unique_ptr<ByteSource> source, const std::string& extension,
                               const TensorType& sample, std::int64_t shift) {
   Table table;
   if (extension == ".raw") {
-    table = whole_rows(*source, sample, element_of(sample.dtype), 0, true);
+    table = raw_rows(*source, sample);
   } else if (extension == ".txt") {
     if (is_floating(sample.dtype)) {
       source->reject(fmt::format("is text, expected data for {}", rockmate::to_string(sample)));
     }
-    table = whole_rows(*source, sample, kByte, shift, false);
+    table = text_rows(*source, sample, shift);
   } else if (is_npy(*source)) {
     table = read_npy(*source);
   } else if (is_idx(*source)) {

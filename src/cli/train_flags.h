@@ -1,0 +1,62 @@
+// The options of `rockmate train`, and what they make of a model.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/model_flags.h"
+#include "cli/planning_flags.h"
+#include "rockmate/graph.h"
+#include "rockmate/rate_schedule.h"
+
+namespace rockmate::cli {
+
+struct TrainFlags {
+  ModelFlags model;
+  PlanningFlags planning;
+  std::string budget;
+  std::string plan;
+  std::string engine = "reference";
+  std::size_t steps = 1;
+  // How it learns.
+  std::optional<double> learning_rate;
+  std::string schedule = "constant";
+  std::uint64_t warm_up = 0;
+  double weight_decay = 0;
+  double clip_norm = 0;
+  std::int64_t accumulate = 1;
+  std::vector<std::string> freeze;
+  // What it learns from.
+  std::string data;
+  bool shuffle = false;
+  std::string held_out;
+  std::size_t evaluate_every = 0;
+  // What it leaves behind.
+  std::string save;
+  std::size_t save_every = 0;
+  std::string resume;
+  std::string trained;
+  std::string gradients;
+  std::string picture;
+  bool compare = false;
+  bool guard = false;
+  bool json = false;
+
+  void add_to(CLI::App& verb);
+  /// Files that are read, and files that are written, as far as they were named.
+  [[nodiscard]] std::vector<std::string> inputs() const;
+  [[nodiscard]] std::vector<std::string> outputs() const;
+
+  /// Throw InvalidInput for numbers that are no good.
+  void check() const;
+  [[nodiscard]] TrainingOptions training_options() const;
+  [[nodiscard]] RateSchedule rate_schedule() const;
+
+  /// The model with the parameters frozen that a pattern of `freeze` matches. Throws InvalidInput
+  /// where the model cannot be read, or a pattern matches none.
+  [[nodiscard]] Graph load_graph() const;
+};
+
+}  // namespace rockmate::cli

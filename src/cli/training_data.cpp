@@ -1,0 +1,111 @@
+#include "cli/training_data.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/shown.h"
+#include "cli/console.h"
+#include "rockmate/error.h"
+
+namespace rockmate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array kExtensions = {".raw", ".npy", ".idx", ".txt"};
+
+// Samples per step: the least first axis. An input with a larger one has several rows per sample.
+std::int64_t batch_of(const TrainingModel& model) {
+  std::int64_t batch = kLargestExtent;
+  for (const Source& source : model.sources) {
+    const Shape& shape = model.types[source.value].shape;
+    if (source.is_given && !shape.empty()) batch = std::min(batch, shape.front());
+  }
+  return batch;
+}
+
+// One sample of an input of the whole batch.
+TensorType sample_of(const std::string& input, const TensorType& type, std::int64_t batch) {
+  if (type.shape.empty() || batch == 0 || type.shape.front() % batch != 0) {
+    throw InvalidInput(fmt::format("input '{}' is {}, which is no batch of {} samples",
+                                   shown(input), to_string(type), batch));
+  }
+  TensorType sample = type;
+  sample.shape.front() /= batch;
+  if (sample.shape.front() == 1) sample.shape.erase(sample.shape.begin());
+  return sample;
+}
+
+// The file for an input: one in the folder, or the path itself where it is called after the input.
+std::optional<std::string> file_for(const std::string& input, const fs::path& path) {
+  const std::string stem = data_file_stem(input);
+  for (const char* extension : kExtensions) {
+    const std::string name = stem + extension;
+    if (path.filename() == name && fs::is_regular_file(path)) return path.string();
+    const fs::path file = path / name;
+    if (fs::is_directory(path) && fs::exists(file)) return file.string();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string data_file_stem(std::string input) {
+  std::replace(input.begin(), input.end(), '/', '_');
+  return input;
+}
+
+TrainingData::TrainingData(const TrainingModel& model, const DataOptions& options) {
+  if (options.path.empty()) return;
+  batch_ = batch_of(model);
+  const fs::path path = options.path;
+  const bool is_text = path.extension() == ".txt" && fs::is_regular_file(path);
+  std::vector<std::string> expected, without;
+  for (const Source& source : model.sources) {
+    if (!source.is_given) continue;
+    const std::string& input = model.graph[source.value].name;
+    expected.push_back(data_file_stem(input) + kExtensions.front());
+    if (const auto file = file_for(input, path)) {
+      add(model, source, *file, 0);
+    } else if (is_text) {
+      add(model, source, options.path, feeds_.empty() ? 0 : 1);
+    } else {
+      without.push_back(input);
+    }
+  }
+  if (feeds_.empty()) {
+    throw InvalidInput(fmt::format("{}: {}, expected {} (or .npy, .idx, .txt)", options.path,
+                                   fs::exists(path) ? "holds data of no input" : "does not exist",
+                                   fmt::join(expected, " or ")));
+  }
+  for (const std::string& input : without) {
+    warn(fmt::format("no data for input '{}': its elements are made up", shown(input)));
+  }
+  loader_.emplace(std::move(feeds_),
+                  LoaderOptions{.batch = batch_, .shuffle = options.shuffle, .seed = options.seed});
+}
+
+void TrainingData::add(const TrainingModel& model, const Source& source, const std::string& file,
+                       std::int64_t shift) {
+  const std::string& input = model.graph[source.value].name;
+  const TensorType sample = sample_of(input, model.types[source.value], batch_);
+  feeds_.push_back({input, open_samples(file, sample, shift)});
+}
+
+const std::vector<BatchPart>& TrainingData::batch(std::uint64_t step) {
+  return loader_ ? loader_->batch(step) : none_;
+}
+
+void feed(const std::vector<BatchPart>& batch, std::uint64_t step, Executor& executor) {
+  try {
+    for (const BatchPart& part : batch) executor.set(part.input, part.bytes);
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(fmt::format("data of step {}: {}", step, error.what()));
+  }
+}
+
+}  // namespace rockmate::cli
