@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -35,26 +36,25 @@ struct Flags {
   std::string only;
 };
 
-// The median of as many runs as fit into the time, at least five, after one that warms up.
-double median_seconds(double seconds, const std::function<void()>& run) {
+// The least of as many runs as fit into the time, at least five, after one that warms up: what else
+// the machine does can only add to it.
+double least_seconds(double seconds, const std::function<void()>& run) {
   run();
-  std::vector<double> times;
+  double least = std::numeric_limits<double>::infinity();
   const auto start = Clock::now();
-  while (times.size() < 5 ||
-         std::chrono::duration<double>(Clock::now() - start).count() < seconds) {
+  for (int i = 0; i < 5 || std::chrono::duration<double>(Clock::now() - start).count() < seconds;
+       ++i) {
     const auto begin = Clock::now();
     run();
-    times.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    least = std::min(least, std::chrono::duration<double>(Clock::now() - begin).count());
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
+  return least;
 }
 
 double triad_bandwidth(const Flags& flags) {
   const std::int64_t count = 16 << 20;
   std::vector<float> a(static_cast<std::size_t>(count)), b(a), c(a);
-  const double seconds = median_seconds(flags.seconds, [&] {
+  const double seconds = least_seconds(flags.seconds, [&] {
     kernels::parallel_for(flags.threads, count, 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
         a[i] = b[i] + 3 * c[i];
@@ -183,8 +183,8 @@ void compare(const TrainingModel& model, OpId op, const Flags& flags, double tri
                              ? 0
                              : difference(fast, slow);
     if (apart > 1e-5) throw InternalError(fmt::format("{}: results differ by {}", name, apart));
-    const double slow_seconds = median_seconds(0, [&] { slow.run(); });
-    const double seconds = median_seconds(flags.seconds, [&] { fast.run(); });
+    const double slow_seconds = least_seconds(0, [&] { slow.run(); });
+    const double seconds = least_seconds(flags.seconds, [&] { fast.run(); });
     const double bandwidth = fast.traffic() / seconds;
     fmt::print("| {:.90} | {:.3f} | {:.1f} | {:.2f} | {:.1f} |\n", name, seconds * 1e3,
                bandwidth / 1e9, bandwidth / triad, slow_seconds / seconds);

@@ -77,6 +77,30 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
     options.output_padding = {1, 0};
     return {b.conv_transpose(image(b, "x", {2, c, 5, 7}), c, {2, 3}, options)};
   });
+  add(kConcat, "parts", [c](GraphBuilder& b) -> Ids {
+    const TensorId x = image(b, "x", {2, c, 5, 4});
+    return {b.concat({b.slice(x, 1, 0, 1), b.relu(x), x}, 1), b.slice(x, 2, 1, 3)};
+  });
+  add(kSplit, "halves", [c](GraphBuilder& b) -> Ids {
+    const auto parts = b.split(image(b, "x", {2, 2 * c, 5, 4}), {c, c}, 1);
+    return {b.mul(parts[0], parts[1])};
+  });
+  add(kPad, "border", [c](GraphBuilder& b) -> Ids {
+    return {b.pad(image(b, "x", {2, c, 5, 4}), {0, 1, 1, -1}, {0, 0, 2, 1}, 0.5)};
+  });
+  add(kReduceMean, "reductions", [c](GraphBuilder& b) -> Ids {
+    const TensorId x = image(b, "x", {2, c, 5, 4});
+    return {b.reduce_mean(x, {2, 3}), b.reduce_mean(x, {2, 3}, true), b.reduce_sum(x, {0, 2, 3}),
+            b.reduce_max(x, {1}), b.reduce_sum(x)};
+  });
+  add(kSoftmax, "channels", [c](GraphBuilder& b) -> Ids {
+    return {b.softmax(image(b, "x", {2, c, 5, 4}), 1),
+            b.log_softmax(image(b, "y", {2, c, 5, 4}), 3)};
+  });
+  add(kElu, "others", [c](GraphBuilder& b) -> Ids {
+    const TensorId x = image(b, "x", {2, c, 5, 4});
+    return {b.where(b.less(x, b.scalar(0)), b.elu(x), b.softplus(image(b, "s", {2, c, 5, 4})))};
+  });
   for (const bool counts : {false, true}) {
     add(kAveragePool, "padded", [c, counts](GraphBuilder& b) -> Ids {
       PoolOptions options = {.stride = {2}, .padding = {1}, .dilation = {1}};
@@ -214,10 +238,42 @@ TEST_F(ChannelsLast, KernelsComputeWhatTheReferenceEngineDoesInRows) {
     }
   }
   using enum OpKind;
-  for (const OpKind kind :
-       {kBatchNorm, kBatchNormGradient, kRelu, kReluGradient, kClip, kClipGradient, kAdd, kMul,
-        kHardSwish, kHardSwishGradient, kMaxPool, kMaxPoolGradient, kAveragePool,
-        kAveragePoolGradient, kConv, kConvTranspose, kConvWeightGradient}) {
+  for (const OpKind kind : {kBatchNorm,
+                            kBatchNormGradient,
+                            kRelu,
+                            kReluGradient,
+                            kClip,
+                            kClipGradient,
+                            kAdd,
+                            kMul,
+                            kHardSwish,
+                            kHardSwishGradient,
+                            kMaxPool,
+                            kMaxPoolGradient,
+                            kAveragePool,
+                            kAveragePoolGradient,
+                            kConv,
+                            kConvTranspose,
+                            kConvWeightGradient,
+                            kConcat,
+                            kSplit,
+                            kSlice,
+                            kSliceGradient,
+                            kPad,
+                            kReduceMean,
+                            kReduceSum,
+                            kReduceMax,
+                            kReduceExtremumGradient,
+                            kExpand,
+                            kSoftmax,
+                            kSoftmaxGradient,
+                            kLogSoftmax,
+                            kLogSoftmaxGradient,
+                            kElu,
+                            kEluGradient,
+                            kWhere,
+                            kLess,
+                            kSoftplus}) {
     EXPECT_TRUE(seen_.contains(kind)) << to_string(kind);
   }
 }

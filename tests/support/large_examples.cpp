@@ -63,6 +63,10 @@ void add_elementwise(std::vector<OpExample>& list) {
   list.push_back({"columns", kReduceSum, [](GraphBuilder& b) -> Ids {
                     return {b.reduce_sum(param(b, "x", {131, 3, 131}), {0})};
                   }});
+  list.push_back({"tall", kReduceSum, [](GraphBuilder& b) -> Ids {
+                    return {b.reduce_sum(param(b, "x", {1031, 97}), {0}),
+                            b.reduce_mean(param(b, "y", {3, 700, 101}), {1})};
+                  }});
   list.push_back({"all", kReduceMax, [](GraphBuilder& b) -> Ids {
                     return {b.reduce_max(param(b, "x", {130, 131}))};
                   }});

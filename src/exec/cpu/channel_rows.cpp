@@ -96,6 +96,39 @@ void channel_moments(const float* x, std::int64_t rows, std::int64_t columns, do
       });
 }
 
+void column_sums(const float* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                 double* sum) {
+  std::fill_n(sum, columns, 0.0);
+  for_each_block(rows, columns,
+                 [&](std::int64_t first, std::int64_t width, std::int64_t row, std::int64_t height)
+                     HWY_ATTR {
+                       const float* block = x + row * stride + first;
+                       HWY_ALIGN float sums[1][kColumns] = {};
+                       add_rows<1>(height, width, stride, sums,
+                                   [&](std::int64_t at, std::int64_t, auto part, V* v)
+                                       HWY_ATTR { v[0] = part.load(block + at); });
+                       for (std::int64_t c = 0; c < width; ++c) sum[first + c] += sums[0][c];
+                     });
+}
+
+double span_sum(const float* x, std::int64_t n) {
+  double total = 0;
+  for (std::int64_t first = 0; first < n; first += kBlock) {
+    // Eight vectors side by side: few roundings, no waiting for additions.
+    V sums[8] = {zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()};
+    std::size_t next = 0;
+    for_each_vector(std::min(kBlock, n - first), [&](std::int64_t i, auto part) HWY_ATTR {
+      sums[next] = hn::Add(sums[next], part.load(x + first + i));
+      next = (next + 1) % 8;
+    });
+    for (std::size_t k = 4; k > 0; k /= 2) {
+      for (std::size_t j = 0; j < k; ++j) sums[j] = hn::Add(sums[j], sums[j + k]);
+    }
+    total += sum_of_lanes(sums[0]);
+  }
+  return total;
+}
+
 // Of one vector of channels.
 struct Line {
   template <class Part>
@@ -224,11 +257,20 @@ namespace rockmate::cpu {
 namespace {
 
 HWY_EXPORT(channel_moments);
+HWY_EXPORT(column_sums);
+HWY_EXPORT(span_sum);
 HWY_EXPORT(channel_normalize);
 HWY_EXPORT(channel_gradient_sums);
 HWY_EXPORT(channel_gradient);
 
 }  // namespace
+
+void column_sums(const float* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                 double* sum) {
+  HWY_DYNAMIC_DISPATCH(column_sums)(x, rows, columns, stride, sum);
+}
+
+double span_sum(const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(span_sum)(x, n); }
 
 void channel_moments(const float* x, std::int64_t rows, std::int64_t columns, double* mean,
                      double* squares) {

@@ -30,6 +30,12 @@ struct Clamp {
 void channel_moments(const float* x, std::int64_t rows, std::int64_t columns, double* mean,
                      double* squares);
 
+/// sum[c] = the sum over rows of x[r * stride + c].
+void column_sums(const float* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                 double* sum);
+/// The sum of a span.
+[[nodiscard]] double span_sum(const float* x, std::int64_t n);
+
 /// y = clamp(line(x) + addend); `addend` may be null.
 void channel_normalize(const float* x, const float* addend, ChannelLine line, Clamp clamp, float* y,
                        std::int64_t rows, std::int64_t columns);

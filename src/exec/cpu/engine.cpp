@@ -1,7 +1,9 @@
-// The cpu engine: the first family that takes a kernel, else the reference engine.
+// The cpu engine: the first family that takes a kernel, or takes it on rows, else the reference
+// engine.
 
 #include "exec/engine.h"
 
+#include "exec/cpu/axes.h"
 #include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
 #include "exec/parallel.h"
@@ -19,6 +21,9 @@ Makers make_makers() {
   add_elementwise_kernels(makers);
   add_batch_norm_kernels(makers);
   add_pooling_kernels(makers);
+  add_reduction_kernels(makers);
+  add_line_kernels(makers);
+  add_optimizer_kernels(makers);
   add_depthwise_kernels(makers);
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_convolutions(makers);
@@ -48,21 +53,38 @@ class CpuKernel : public PreparedKernel {
   bool adds_;
 };
 
+// A kernel on images that runs as one on rows: the addresses are the same.
+class KernelInRows : public PreparedKernel {
+ public:
+  KernelInRows(RenamedKernel renamed, std::string_view op, const Engine& engine)
+      : renamed_(std::move(renamed)), kernel_(engine.prepare(renamed_.spec(op))) {}
+  void run(const Invocation& call) override { kernel_->run(call); }
+
+ private:
+  RenamedKernel renamed_;
+  std::unique_ptr<PreparedKernel> kernel_;
+};
+
 class CpuEngine : public Engine {
  public:
   explicit CpuEngine(int threads) : threads_(threads), reference_(make_reference_engine(threads)) {}
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
 
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
-    const auto prepared = find(spec, threads_);
-    return prepared ? prepared->workspace : reference_->workspace(spec);
+    if (const auto prepared = find(spec, threads_)) return prepared->workspace;
+    if (const auto renamed = in_rows(spec)) return workspace(renamed->spec(spec.op));
+    return reference_->workspace(spec);
   }
 
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
-    auto prepared = find(spec, threads_);
-    if (!prepared) return reference_->prepare(spec);
-    return std::make_unique<CpuKernel>(std::move(prepared->body), threads_,
-                                       spec.kernel.attributes.flag("adds"));
+    if (auto prepared = find(spec, threads_)) {
+      return std::make_unique<CpuKernel>(std::move(prepared->body), threads_,
+                                         spec.kernel.attributes.flag("adds"));
+    }
+    if (auto renamed = in_rows(spec)) {
+      return std::make_unique<KernelInRows>(*std::move(renamed), spec.op, *this);
+    }
+    return reference_->prepare(spec);
   }
 
  private:

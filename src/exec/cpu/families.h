@@ -9,6 +9,9 @@ namespace rockmate::cpu {
 void add_elementwise_kernels(Makers& makers);
 void add_batch_norm_kernels(Makers& makers);
 void add_pooling_kernels(Makers& makers);
+void add_reduction_kernels(Makers& makers);
+void add_line_kernels(Makers& makers);
+void add_optimizer_kernels(Makers& makers);
 void add_depthwise_kernels(Makers& makers);
 
 /// Whether all inputs and outputs are float32.

@@ -31,6 +31,9 @@ HWY_INLINE V zero() { return hn::Zero(FloatTag()); }
 struct Whole {
   HWY_INLINE V load(const float* p) const { return hn::LoadU(FloatTag(), p); }
   HWY_INLINE void store(V v, float* p) const { hn::StoreU(v, FloatTag(), p); }
+  /// v in the lanes of the span, 0 or `other` behind them.
+  HWY_INLINE V first(V v) const { return v; }
+  HWY_INLINE V first(V v, V) const { return v; }
 };
 
 /// Its first `count` lanes; the others load as 0.
@@ -54,6 +57,8 @@ class Part {
     std::memcpy(p, buffer, count_ * sizeof(float));
   }
 #endif
+  HWY_INLINE V first(V v) const { return hn::IfThenElseZero(mask_, v); }
+  HWY_INLINE V first(V v, V other) const { return hn::IfThenElse(mask_, v, other); }
 
  private:
   std::size_t count_;

@@ -1,48 +1,12 @@
 // Losses: means in double precision, over chunks that do not depend on the number of threads.
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "exec/reference/lines.h"
-#include "rockmate/error.h"
+#include "exec/reference/targets.h"
 
 namespace rockmate::reference {
 namespace {
-
-// Class numbers, one per line of the logits, some of which do not count.
-struct Targets {
-  Targets(const KernelView& kernel, std::size_t logits, std::size_t targets)
-      : op(kernel.op),
-        lines(kernel, kernel.shape(logits)),
-        input(targets),
-        dtype(kernel.dtype(targets)),
-        ignored(kernel.attributes.integer("ignore_index")) {}
-
-  [[nodiscard]] Indices read(const Run& run) const { return {run, input, dtype}; }
-  // Counts those that are not ignored. Throws InvalidInput for a class that does not exist.
-  [[nodiscard]] double count(const Indices& targets) const {
-    std::int64_t counted = 0;
-    for (std::int64_t line = 0; line < lines.count; ++line) {
-      const std::int64_t target = targets[line];
-      if (target == ignored) continue;
-      if (target < 0 || target >= lines.length) {
-        throw InvalidInput(
-            fmt::format("op '{}': target {} is {}, expected 0 <= class < {}, or {} "
-                        "to ignore it",
-                        op, line, target, lines.length, ignored));
-      }
-      ++counted;
-    }
-    return static_cast<double>(counted);
-  }
-
-  std::string op;
-  Lines lines;
-  std::size_t input;
-  DType dtype;
-  std::int64_t ignored;
-};
 
 // (logits, targets) -> (loss, log_sum); 0 where no target counts.
 template <class T>
