@@ -19,16 +19,19 @@ void convolve(const float* x, const PixelTaps& taps, const PixelRun& run, const 
   for_each_vector(taps.channels, [&](std::int64_t c, auto part) HWY_ATTR {
     V sums[pixels];
     const V start = bias != nullptr ? part.load(bias + c) : zero();
+#pragma GCC unroll 4
     for (std::int64_t p = 0; p < pixels; ++p) sums[p] = start;
     for (const Meeting& row : taps.rows) {
       for (const Meeting& column : taps.columns) {
         const float* tap = x + taps.offset(row, column) + c;
         const V weight = part.load(weights + taps.position(row, column) * taps.channels + c);
+#pragma GCC unroll 4
         for (std::int64_t p = 0; p < pixels; ++p) {
           sums[p] = hn::MulAdd(part.load(tap + p * run.from), weight, sums[p]);
         }
       }
     }
+#pragma GCC unroll 4
     for (std::int64_t p = 0; p < pixels; ++p) part.store(sums[p], y + p * run.to + c);
   });
 }
