@@ -9,8 +9,16 @@
 #include <random>
 #include <vector>
 
+#include "exec/cpu/instruction_sets.h"
+
 namespace rockmate::cpu {
 namespace {
+
+class BatchNorm : public ::testing::TestWithParam<std::string> {
+ protected:
+  BatchNorm() { use_instruction_set(GetParam()); }
+  ~BatchNorm() override { use_instruction_set(instruction_sets().front()); }
+};
 
 using Floats = std::vector<float>;
 
@@ -64,8 +72,8 @@ struct Case {
 
 constexpr Clamp kRelu6 = {0, 6};
 
-TEST(BatchNorm, ClampsWhatItAdds) {
-  for (const std::int64_t channels : {1, 3, 17, 24, 58, 300}) {
+TEST_P(BatchNorm, ClampsWhatItAdds) {
+  for (const std::int64_t channels : {1, 17, 58, 300}) {
     for (const bool adds : {false, true}) {
       Case c(1543, channels);
       Floats expected = c.forward(false, {}, 1);
@@ -79,7 +87,7 @@ TEST(BatchNorm, ClampsWhatItAdds) {
   }
 }
 
-TEST(BatchNorm, StatisticsAreThoseOfDoublePrecision) {
+TEST_P(BatchNorm, StatisticsAreThoseOfDoublePrecision) {
   for (const float center : {0.0f, 100.0f}) {
     Case c(20011, 3);
     c.x = draw(20011 * 3, 8, center);
@@ -96,8 +104,8 @@ TEST(BatchNorm, StatisticsAreThoseOfDoublePrecision) {
 }
 
 // The gate is the same from the result and from what it is computed from, to the bit.
-TEST(BatchNorm, GradientFindsTheGateAgainFromX) {
-  for (const std::int64_t channels : {1, 3, 17, 24, 58, 300}) {
+TEST_P(BatchNorm, GradientFindsTheGateAgainFromX) {
+  for (const std::int64_t channels : {1, 17, 58, 300}) {
     for (const bool adds : {false, true}) {
       Case c(1543, channels);
       const Floats y = c.forward(adds, kRelu6, 2);
@@ -113,6 +121,9 @@ TEST(BatchNorm, GradientFindsTheGateAgainFromX) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, BatchNorm, ::testing::ValuesIn(instruction_sets()),
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace rockmate::cpu

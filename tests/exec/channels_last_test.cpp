@@ -97,6 +97,9 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
     return {b.softmax(image(b, "x", {2, c, 5, 4}), 1),
             b.log_softmax(image(b, "y", {2, c, 5, 4}), 3)};
   });
+  add(kDropout, "image", [c](GraphBuilder& b) -> Ids {
+    return {b.dropout(image(b, "x", {2, c, 9, 15}), 0.3)};
+  });
   add(kElu, "others", [c](GraphBuilder& b) -> Ids {
     const TensorId x = image(b, "x", {2, c, 5, 4});
     return {b.where(b.less(x, b.scalar(0)), b.elu(x), b.softplus(image(b, "s", {2, c, 5, 4})))};

@@ -13,10 +13,17 @@
 #include <random>
 #include <vector>
 
+#include "exec/cpu/instruction_sets.h"
 #include "exec/random.h"
 
 namespace rockmate::cpu {
 namespace {
+
+class Spans : public ::testing::TestWithParam<std::string> {
+ protected:
+  Spans() { use_instruction_set(GetParam()); }
+  ~Spans() override { use_instruction_set(instruction_sets().front()); }
+};
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -76,7 +83,7 @@ void expect_close(float found, double expected, double x, const std::string& wha
   EXPECT_NEAR(found, expected, tolerance) << what;
 }
 
-TEST(Spans, UnaryFunctionsAreAsAccurateAsFloat32) {
+TEST_P(Spans, UnaryFunctionsAreAsAccurateAsFloat32) {
   const std::vector<float> x = arguments();
   for (const UnaryCase& each : unary_cases()) {
     const auto f = find_unary(each.kind, each.attributes);
@@ -90,7 +97,7 @@ TEST(Spans, UnaryFunctionsAreAsAccurateAsFloat32) {
   }
 }
 
-TEST(Spans, NotANumberPassesAndInfinityGivesLimits) {
+TEST_P(Spans, NotANumberPassesAndInfinityGivesLimits) {
   const std::map<OpKind, float> at_infinity = {
       {OpKind::kRelu, kInfinity}, {OpKind::kSigmoid, 1.0f},  {OpKind::kTanh, 1.0f},
       {OpKind::kErf, 1.0f},       {OpKind::kExp, kInfinity}, {OpKind::kSilu, kInfinity}};
@@ -107,7 +114,7 @@ TEST(Spans, NotANumberPassesAndInfinityGivesLimits) {
 }
 
 // Every length up to some vectors, from every place: the same bits as in one long span.
-TEST(Spans, AnElementsBitsDoNotDependOnItsPlace) {
+TEST_P(Spans, AnElementsBitsDoNotDependOnItsPlace) {
   const std::vector<float> x = arguments();
   const auto n = static_cast<std::int64_t>(x.size());
   for (const UnaryCase& each : unary_cases()) {
@@ -124,7 +131,7 @@ TEST(Spans, AnElementsBitsDoNotDependOnItsPlace) {
   }
 }
 
-TEST(Spans, BinaryTakesNumbersAndRows) {
+TEST_P(Spans, BinaryTakesNumbersAndRows) {
   const auto sub = find_binary(OpKind::kSub, {});
   const std::int64_t rows = 3;
   for (std::int64_t columns = 1; columns < 40; ++columns) {
@@ -150,7 +157,7 @@ TEST(Spans, BinaryTakesNumbersAndRows) {
   }
 }
 
-TEST(Spans, MasksTellWhereTheGradientPasses) {
+TEST_P(Spans, MasksTellWhereTheGradientPasses) {
   const std::vector<float> x = arguments();
   const auto relu = find_masked(OpKind::kRelu, {});
   for (std::int64_t n = 1; n < 200; ++n) {
@@ -168,7 +175,7 @@ TEST(Spans, MasksTellWhereTheGradientPasses) {
   }
 }
 
-TEST(Spans, DropoutDrawsThePhiloxNumbersOfEachElement) {
+TEST_P(Spans, DropoutDrawsThePhiloxNumbersOfEachElement) {
   for (const double rate : {0.0, 0.25, 0.9}) {
     for (const std::uint64_t first :
          {std::uint64_t{0}, std::uint64_t{3}, (std::uint64_t{1} << 34) - 5}) {
@@ -184,14 +191,16 @@ TEST(Spans, DropoutDrawsThePhiloxNumbersOfEachElement) {
   }
 }
 
-TEST(Spans, SelectAndScaleShift) {
+TEST_P(Spans, SelectAndScaleShift) {
   const std::vector<float> x = arguments();
   std::vector<std::uint8_t> condition(100);
   for (std::size_t i = 0; i < condition.size(); ++i)
     condition[i] = static_cast<std::uint8_t>(i % 3);
   std::vector<float> y(100);
-  select(condition.data(), {x.data()}, {x.data() + 500, 0, true}, y.data(), 100);
+  select(condition.data(), false, {x.data()}, {x.data() + 500, 0, true}, y.data(), 100);
   for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], condition[i] != 0 ? x[i] : x[500]);
+  select(&condition[1], true, {x.data()}, {x.data() + 500}, y.data(), 37);
+  for (std::size_t i = 0; i < 37; ++i) ASSERT_EQ(y[i], x[i]);
   for (const std::int64_t columns : {1, 3, 17, 24, 50}) {
     scale_shift(x.data(), x.data() + 300, x.data() + 400, y.data(), 2, columns);
     for (std::int64_t e = 0; e < 2 * columns; ++e) {
@@ -204,6 +213,9 @@ TEST(Spans, SelectAndScaleShift) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, Spans, ::testing::ValuesIn(instruction_sets()),
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace rockmate::cpu

@@ -210,7 +210,17 @@ std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
   return Prepared{body, gradient.workspace()};
 }
 
+std::optional<Prepared> make_large_weight_gradient(const KernelView& kernel, int threads) {
+  const Shape& window = kernel.attributes.integers("kernel");
+  const bool is_large = std::any_of(window.begin(), window.end(), [](auto k) { return k > 3; });
+  return is_large ? make_weight_gradient(kernel, threads) : std::nullopt;
+}
+
 }  // namespace
+
+void add_large_depthwise_kernels(Makers& makers) {
+  add(makers, {OpKind::kConvWeightGradient}, make_large_weight_gradient);
+}
 
 void add_depthwise_kernels(Makers& makers) {
   add(makers, {OpKind::kConv, OpKind::kConvTranspose}, make_convolution);

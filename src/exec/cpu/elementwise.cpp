@@ -87,17 +87,63 @@ std::optional<Prepared> make_arithmetic(const KernelView& kernel, int) {
   }};
 }
 
+std::optional<Prepared> make_where(const KernelView& kernel, int) {
+  if (kernel.outputs[0].dtype != DType::kFloat32) return std::nullopt;
+  const auto space = Broadcast::of(kernel.outputs[0], kernel.inputs);
+  if (!space) return std::nullopt;
+  return Prepared{[space = *space](const Run& run) {
+    space.for_each_panel(run.threads(), [&](const Broadcast::Panel& panel) {
+      const Operand condition = space.operand(0, nullptr, panel);
+      Operand a = space.operand(1, run.in<float>(1), panel);
+      Operand b = space.operand(2, run.in<float>(2), panel);
+      const std::uint8_t* truths = run.in<std::uint8_t>(0) + panel.offsets[0];
+      float* y = run.out<float>() + panel.first;
+      for (std::int64_t r = 0; r < panel.rows; ++r, y += panel.columns) {
+        select(truths, condition.is_scalar, a, b, y, panel.columns);
+        truths += condition.stride;
+        a.data += a.stride;
+        b.data += b.stride;
+      }
+    });
+  }};
+}
+
+// Elements are numbered as they stand in the shape, not as they lie: in a channels-last image, the
+// pixels of a channel are neighbours, which are fetched and put back piece by piece.
+void dropout_image(const DropoutStream& stream, const Shape& shape, const float* x, float* y,
+                   int threads) {
+  constexpr std::int64_t kPiece = 64;
+  const std::int64_t channels = shape[1];
+  const std::int64_t pixels = extent(shape, 2, shape.size());
+  const std::int64_t pieces = (pixels + kPiece - 1) / kPiece;
+  parallel_for(threads, shape[0] * pieces, 1, [&](std::int64_t begin, std::int64_t end) {
+    float piece[kPiece];
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+      const std::int64_t n = unit / pieces;
+      const std::int64_t first = unit % pieces * kPiece;
+      const std::int64_t count = std::min(kPiece, pixels - first);
+      const std::int64_t origin = (n * pixels + first) * channels;
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const auto element = static_cast<std::uint64_t>((n * channels + c) * pixels + first);
+        for (std::int64_t p = 0; p < count; ++p) piece[p] = x[origin + p * channels + c];
+        dropout(stream, element, piece, piece, count);
+        for (std::int64_t p = 0; p < count; ++p) y[origin + p * channels + c] = piece[p];
+      }
+    }
+  });
+}
+
 std::optional<Prepared> make_dropout(const KernelView& kernel, int) {
-  // Elements are numbered as they stand in the shape, not as they lie.
-  if (!is_float32(kernel) || kernel.inputs[0].format != MemoryFormat::kRowMajor) {
-    return std::nullopt;
-  }
+  if (!is_float32(kernel) || !has_one_format(kernel)) return std::nullopt;
+  const bool is_image = kernel.inputs[0].format == MemoryFormat::kChannelsLast;
   const double rate = kernel.attributes.real("rate");
   const auto stream = static_cast<std::uint32_t>(kernel.attributes.integer("stream"));
-  return Prepared{[=, count = element_count(kernel.shape())](const Run& run) {
+  return Prepared{[=, shape = kernel.shape()](const Run& run) {
     const DropoutStream drawn = {rate, run.seed(), stream, static_cast<std::uint32_t>(run.step())};
     const float* x = run.in<float>();
     float* y = run.out<float>();
+    if (is_image) return dropout_image(drawn, shape, x, y, run.threads());
+    const std::int64_t count = element_count(shape);
     for_each_span(run, count, [&](std::int64_t at, std::int64_t n) {
       dropout(drawn, static_cast<std::uint64_t>(at), x + at, y + at, n);
     });
@@ -131,6 +177,7 @@ void add_elementwise_kernels(Makers& makers) {
        kSoftplusGradient, kErfGradient, kAbsGradient},
       make_gradient);
   add(makers, {kAdd, kSub, kMul, kDiv, kMaximum, kMinimum}, make_arithmetic);
+  add(makers, {kWhere}, make_where);
   add(makers, {kDropout}, make_dropout);
 }
 

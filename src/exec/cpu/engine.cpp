@@ -18,16 +18,21 @@ namespace {
 
 Makers make_makers() {
   Makers makers = {};
+#ifdef ROCKMATE_WITH_HIGHWAY
   add_elementwise_kernels(makers);
   add_batch_norm_kernels(makers);
   add_pooling_kernels(makers);
   add_reduction_kernels(makers);
   add_line_kernels(makers);
   add_optimizer_kernels(makers);
-  add_depthwise_kernels(makers);
+  add_large_depthwise_kernels(makers);
+#endif
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_convolutions(makers);
   add_onednn_products(makers);
+#endif
+#ifdef ROCKMATE_WITH_HIGHWAY
+  add_depthwise_kernels(makers);
 #endif
   return makers;
 }

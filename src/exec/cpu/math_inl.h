@@ -35,8 +35,9 @@ HWY_INLINE V power_of_two(hn::Vec<hn::RebindToSigned<FloatTag>> n) {
 }
 
 HWY_INLINE V exp(V x) {
-  // Max and Min give their second operand where one is NaN.
-  x = hn::Min(number(89.0f), hn::Max(number(-105.0f), x));
+  // NaN passes: it is neither less nor greater.
+  x = hn::IfThenElse(hn::Lt(x, number(-105.0f)), number(-105.0f), x);
+  x = hn::IfThenElse(hn::Gt(x, number(89.0f)), number(89.0f), x);
   const V n = hn::Round(hn::Mul(x, number(1.44269504f)));
   V r = hn::NegMulAdd(n, number(0.693359375f), x);  // few bits: exact even without fused steps
   r = hn::NegMulAdd(n, number(-2.12194440e-4f), r);

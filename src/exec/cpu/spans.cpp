@@ -208,18 +208,19 @@ void apply_mask(const float* dy, const std::uint8_t* mask, float rest, float* dx
   }
 }
 
-void select(const std::uint8_t* condition, Operand a, Operand b, float* y, std::int64_t n) {
-  const hn::RebindToSigned<FloatTag> whole;
+void select(const std::uint8_t* condition, bool is_one, Operand a, Operand b, float* y,
+            std::int64_t n) {
   const std::int64_t width = lanes();
   const V left = number(*a.data);
   const V right = number(*b.data);
-  HWY_ALIGN std::int32_t truths[hn::MaxLanes(FloatTag())];
+  HWY_ALIGN float truths[hn::MaxLanes(FloatTag())];
+  std::fill_n(truths, width, static_cast<float>(*condition));
   for_each_vector(n, [&](std::int64_t i, auto part) HWY_ATTR {
-    const std::int64_t count = std::min(width, n - i);
-    for (std::int64_t j = 0; j < count; ++j) truths[j] = condition[i + j];
-    for (std::int64_t j = count; j < width; ++j) truths[j] = 0;
-    const M is_false = hn::MaskFromVec(hn::BitCast(
-        FloatTag(), hn::VecFromMask(whole, hn::Eq(hn::Load(whole, truths), hn::Zero(whole)))));
+    if (!is_one) {
+      const std::int64_t count = std::min(width, n - i);
+      for (std::int64_t j = 0; j < count; ++j) truths[j] = static_cast<float>(condition[i + j]);
+    }
+    const M is_false = hn::Eq(hn::Load(FloatTag(), truths), zero());
     const V p = a.is_scalar ? left : part.load(a.data + i);
     const V q = b.is_scalar ? right : part.load(b.data + i);
     part.store(hn::IfThenElse(is_false, q, p), y + i);
@@ -474,8 +475,9 @@ void apply_mask(const float* dy, const std::uint8_t* mask, float rest, float* dx
   HWY_DYNAMIC_DISPATCH(apply_mask)(dy, mask, rest, dx, n);
 }
 
-void select(const std::uint8_t* condition, Operand a, Operand b, float* y, std::int64_t n) {
-  if (n > 0) HWY_DYNAMIC_DISPATCH(select)(condition, a, b, y, n);
+void select(const std::uint8_t* condition, bool is_one, Operand a, Operand b, float* y,
+            std::int64_t n) {
+  if (n > 0) HWY_DYNAMIC_DISPATCH(select)(condition, is_one, a, b, y, n);
 }
 
 void dropout(const DropoutStream& stream, std::uint64_t first, const float* x, float* y,

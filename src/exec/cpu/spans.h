@@ -64,8 +64,9 @@ struct Masked {
 /// dx[i] = dy[i] where bit i % 8 of mask[i / 8] is set, else rest * dy[i].
 void apply_mask(const float* dy, const std::uint8_t* mask, float rest, float* dx, std::int64_t n);
 
-/// y[i] = condition[i] != 0 ? a[i] : b[i]; an operand may be one number for all.
-void select(const std::uint8_t* condition, Operand a, Operand b, float* y, std::int64_t n);
+/// y[i] = condition[i] != 0 ? a[i] : b[i]; each may be one element for all.
+void select(const std::uint8_t* condition, bool is_one, Operand a, Operand b, float* y,
+            std::int64_t n);
 
 /// Which numbers dropout draws (exec/random.h).
 struct DropoutStream {

@@ -1,0 +1,146 @@
+// The vectorized kernels on each instruction set against the best one: one binary serves many
+// machines, and on most of them only one set is tried by everything else.
+
+#include "exec/cpu/instruction_sets.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "exec/engine.h"
+#include "rockmate/error.h"
+#include "support/interpreter.h"
+#include "support/interpreter_engine.h"
+#include "support/kernel_rig.h"
+#include "support/large_examples.h"
+#include "support/op_examples.h"
+
+namespace rockmate {
+namespace {
+
+using testing::Bits;
+using testing::KernelRig;
+using testing::OpExample;
+
+std::vector<OpExample> examples() {
+  std::vector<OpExample> list = testing::op_examples();
+  list.insert(list.end(), testing::large_examples().begin(), testing::large_examples().end());
+  for (const std::int64_t channels : {5, 19}) {
+    list.push_back(
+        {"depthwise", OpKind::kConv, [=](GraphBuilder& b) -> std::vector<TensorId> {
+           const TensorId x = b.parameter("x", {2, channels, 9, 11}, {Fill::Kind::kUniform, 1});
+           ConvOptions options{.stride = {2, 1}, .padding = {2}, .dilation = {1}};
+           options.groups = channels;
+           return {b.conv(b.relu(x), channels, {5}, options)};
+         }});
+  }
+  return list;
+}
+
+// The same elements, called channels-last: for kernels that are compared with themselves only.
+TrainingModel with_images_last(TrainingModel model, OpId op) {
+  const Kernel& kernel = model.kernels[op];
+  using enum OpKind;
+  const bool is_conv = kernel.kind == kConv || kernel.kind == kConvTranspose;
+  const auto set = [&](ValueId v) {
+    TensorType& type = model.types[v];
+    if (type.shape.size() == 4) type.format = MemoryFormat::kChannelsLast;
+  };
+  for (std::size_t i = 0; i < kernel.inputs.size(); ++i) {
+    if (!is_conv || i != 1) set(kernel.inputs[i]);
+  }
+  for (const ValueId v : kernel.outputs) {
+    if (kernel.kind != kConvWeightGradient) set(v);
+  }
+  return model;
+}
+
+void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
+  const auto x = testing::to_doubles(type, found.data());
+  const auto y = testing::to_doubles(type, expected.data());
+  double largest = 1;
+  for (const double e : y) largest = std::max(largest, std::abs(e));
+  const double tolerance = is_floating(type.dtype) ? 4e-6 * largest : 0;
+  for (std::size_t e = 0; e < x.size(); ++e) ASSERT_NEAR(x[e], y[e], tolerance) << "element " << e;
+}
+
+class InstructionSets : public ::testing::Test {
+ protected:
+  ~InstructionSets() override { use(0); }
+  static void use(std::size_t set) {
+    const auto sets = cpu::instruction_sets();
+    if (set < sets.size()) cpu::use_instruction_set(sets[set]);
+  }
+
+  // Returns what the best set makes of it; none: the engine does not take it.
+  std::optional<testing::RunResult> compare(const TrainingModel& model, OpId op,
+                                            const std::vector<Bits>& inputs) {
+    const KernelSpec spec = kernel_spec(model, op);
+    std::optional<testing::RunResult> best;
+    try {
+      use(0);
+      best = KernelRig(*engine_, model, op, inputs).run();
+    } catch (const InvalidInput&) {
+      return std::nullopt;
+    }
+    for (std::size_t set = 1; set < cpu::instruction_sets().size(); ++set) {
+      SCOPED_TRACE(cpu::instruction_sets()[set]);
+      use(set);
+      const auto found = KernelRig(*engine_, model, op, inputs).run();
+      EXPECT_EQ(found.complaint, "");
+      for (std::size_t o = 0; o < found.outputs.size(); ++o) {
+        expect_near(found.outputs[o], best->outputs[o], spec.outputs[o]);
+      }
+      for (std::size_t i = 0; i < found.inputs.size(); ++i) {
+        expect_near(found.inputs[i], best->inputs[i], spec.inputs[i]);
+      }
+    }
+    return best;
+  }
+
+  void compare_all(const OpExample& example) {
+    const TrainingModel model = make_training_model(example_model(example));
+    const testing::Interpreter sources(model);
+    std::map<ValueId, Bits> values;
+    for (const Source& source : model.sources) {
+      const TensorType& type = model.types[source.value];
+      Bits& bits = values[source.value];
+      bits.resize(static_cast<std::size_t>(type.bytes().count()));
+      testing::from_doubles(sources[source.value].data, type, bits.data());
+    }
+    for (std::size_t o = 0; o < model.kernels.size(); ++o) {
+      const OpId op(o);
+      SCOPED_TRACE(fmt::format("{} of {}", signature(model, op), example.name));
+      const Kernel& kernel = model.kernels[op];
+      std::vector<Bits> inputs;
+      for (const ValueId v : kernel.inputs) inputs.push_back(values.at(v));
+      compare(with_images_last(model, op), op, inputs);
+      const auto result = compare(model, op, inputs);
+      ASSERT_TRUE(result);
+      for (std::size_t i = 0; i < kernel.outputs.size(); ++i) {
+        values[kernel.outputs[i]] = result->outputs[i];
+      }
+      if (HasFailure()) return;
+    }
+  }
+
+ private:
+  std::unique_ptr<Engine> engine_ = make_cpu_engine(1);
+};
+
+TEST_F(InstructionSets, DifferByRoundingAlone) {
+  if (cpu::instruction_sets().size() < 2) GTEST_SKIP() << "one instruction set";
+  for (const OpExample& example : examples()) {
+    compare_all(example);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(InstructionSets, UnknownOnesAreRejected) {
+  EXPECT_THROW(cpu::use_instruction_set("abacus"), InvalidInput);
+}
+
+}  // namespace
+}  // namespace rockmate
