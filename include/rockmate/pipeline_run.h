@@ -48,7 +48,8 @@ struct RankStep {
   std::uint64_t step = 0;
   double loss = 0;  ///< of this rank's micro-batches, their share of the mean over all of them
   std::vector<TimedAction> actions;  ///< those that compute, since the ranks began the step
-  Seconds makespan;                  ///< until this rank was done, updates included
+  Seconds update;                    ///< what its updates took, waiting left out
+  Seconds makespan;                  ///< until this rank was done
   Bytes measured;                    ///< the end of the highest 64 bytes ever written
 };
 
@@ -60,6 +61,10 @@ struct RankState {
   bool is_owned = true;
   std::span<std::byte> bytes;
 };
+
+/// What the transport's rank needs for its part, whatever its device has. Throws as PipelineRank.
+[[nodiscard]] Bytes needed_by_rank(const TrainingModel& micro_batch, const Pipeline& pipeline,
+                                   Transport& transport, const PipelineRunOptions& options = {});
 
 class PipelineRank {
  public:
@@ -94,14 +99,22 @@ class PipelineRank {
   std::unique_ptr<State> state_;
 };
 
-/// All ranks' reports as one trace, and the greatest makespan; rank 0 gets it, the others nothing.
-[[nodiscard]] std::optional<PipelineTrace> gather_trace(Transport& transport, const RankStep& step,
-                                                        Seconds deadline);
+/// What all ranks did in one step.
+struct PipelineStep {
+  std::uint64_t step = 0;
+  double loss = 0;              ///< the mean over all micro-batches
+  std::vector<PipelineTrace> replicas;  ///< peaks are measured bytes; no transfers, no curves
+  std::vector<Seconds> updates;         ///< by rank of the first replica
+  Seconds makespan;                     ///< of the slowest rank
+};
+/// Rank 0 gets it, the others nothing; all of them call it. `ranks`: of one replica.
+[[nodiscard]] std::optional<PipelineStep> gather_step(Transport& transport, std::size_t ranks,
+                                                      const RankStep& step, Seconds deadline);
 
-/// The pipeline with the seconds that its actions took, per stage the median for each kind of
-/// action and strategy; `traces` are of steps of one replica.
+/// The pipeline with the seconds that its actions took in the first replica: of each stage, the
+/// median for each kind of action and strategy.
 [[nodiscard]] Pipeline with_measured_seconds(const Pipeline& pipeline,
-                                             const std::vector<PipelineTrace>& traces);
+                                             const std::vector<PipelineStep>& steps);
 
 // --- Checkpoints
 // ---------------------------------------------------------------------------------

@@ -40,6 +40,14 @@ RankPlace place_of(const Pipeline& pipeline, const Transport& transport, std::si
   return {transport.rank() % ranks, transport.rank() / ranks, replicas};
 }
 
+RankModel model_of(const TrainingModel& micro_batch, const Pipeline& pipeline,
+                   const RankPlace& place, const Engine& engine, std::size_t max_blocks) {
+  const PipelineTrace trace = simulated(pipeline);
+  const StageOps ops(micro_batch, pipeline, max_blocks);
+  return make_rank_model({micro_batch, ops, pipeline, place}, trace,
+                         [&](const KernelSpec& spec) { return engine.workspace(spec); });
+}
+
 // Where the simulator counts, the packer has to place: what it needs decides.
 Plan plan_of(const RankModel& rank, const Pipeline& pipeline, std::size_t number) {
   const Bytes memory = pipeline.cluster.devices[number].memory;
@@ -65,6 +73,17 @@ double read_number(std::span<const std::byte> bytes, DType dtype) {
 
 }  // namespace
 
+Bytes needed_by_rank(const TrainingModel& micro_batch, const Pipeline& pipeline,
+                     Transport& transport, const PipelineRunOptions& options) {
+  const Pipeline with_messages = lowered(pipeline);
+  const RankPlace place = place_of(with_messages, transport, options.replicas);
+  const RankEngine engine(make_engine(options.engine, options.threads), transport,
+                          options.deadline);
+  const RankModel rank = model_of(micro_batch, with_messages, place, engine, options.max_blocks);
+  const Bytes memory = pipeline.cluster.devices[place.rank].memory;
+  return try_runs(rank.model.graph, rank.runs, TakeOver::kWhereEqual, memory, {}).needed;
+}
+
 struct PipelineRank::State {
   State(const TrainingModel& micro_batch, const Pipeline& planned, Transport& ranks,
         const PipelineRunOptions& chosen)
@@ -73,7 +92,7 @@ struct PipelineRank::State {
         pipeline(lowered(planned)),
         place(place_of(pipeline, ranks, chosen.replicas)),
         engine(make_engine(chosen.engine, chosen.threads), ranks, chosen.deadline),
-        rank(make_model(micro_batch)),
+        rank(model_of(micro_batch, pipeline, place, engine, chosen.max_blocks)),
         plan(plan_of(rank, pipeline, place.rank)),
         machine(rank.model, plan, engine, false),
         names(names_of(micro_batch)) {
@@ -84,13 +103,6 @@ struct PipelineRank::State {
     for (const TrainedParameter& trained : rank.model.trained) {
       gradients[trained.gradient] = rank.model.graph[trained.parameter].name;
     }
-  }
-
-  [[nodiscard]] RankModel make_model(const TrainingModel& micro_batch) {
-    const PipelineTrace trace = simulated(pipeline);
-    const StageOps ops(micro_batch, pipeline, options.max_blocks);
-    return make_rank_model({micro_batch, ops, pipeline, place}, trace,
-                           [this](const KernelSpec& spec) { return engine.workspace(spec); });
   }
 
   // Of the inputs, without their micro-batch.
@@ -142,21 +154,24 @@ struct PipelineRank::State {
   }
 
   // Views have no kernel, hence no time.
-  [[nodiscard]] std::vector<TimedAction> timeline(Seconds start) const {
-    std::vector<TimedAction> actions;
+  void note_times(Seconds start, RankStep& report) const {
+    std::vector<TimedAction>& actions = report.actions;
     std::size_t timed = 0;
     for (std::size_t i = 0; i < rank.runs.size(); ++i) {
       const OpKind kind = rank.model.kernels[rank.runs[i].op].kind;
       if (definition(kind).is_view) continue;
       const RankEngine::TimedRun& run = engine.runs()[timed++];
       const auto& action = rank.actions[i];
-      if (is_communication(kind) || !action) continue;
+      if (is_communication(kind)) continue;
+      if (!action) {
+        report.update += run.end - run.start;
+        continue;
+      }
       if (actions.empty() || !(actions.back().action == *action)) {
         actions.push_back({*action, run.start - start, {}});
       }
       actions.back().end = run.end - start;
     }
-    return actions;
   }
 
   PipelineRunOptions options;
@@ -197,7 +212,7 @@ RankStep PipelineRank::step() {
   RankStep report;
   report.step = state.next;
   report.makespan = state.transport.now() - start;
-  report.actions = state.timeline(start);
+  state.note_times(start, report);
   report.measured = state.machine.high_water();
   report.loss = state.loss();
   ++state.next;

@@ -158,7 +158,7 @@ void StageOps::find_waiting() {
       if (!stage_of_[reader]) continue;
       const std::vector<ValueId> read = inputs_of(reader);
       if (std::find(read.begin(), read.end(), v) == read.end()) continue;
-      if (!can_wait(reader)) return false;
+      if (!can_wait(reader) || stage_of_[reader] != maker(v)) return false;
       is_read = true;
     }
     return is_read;
