@@ -27,8 +27,9 @@
 
 namespace rockmate {
 
-/// Writes the rows of one micro-batch of an input: `micro_batch` counts through all replicas.
-using PipelineData = std::function<void(std::string_view input, std::uint64_t step,
+/// Writes the rows of one micro-batch of an input, or says that there are none and they are to be
+/// made up: `micro_batch` counts through all replicas.
+using PipelineData = std::function<bool(std::string_view input, std::uint64_t step,
                                         std::size_t micro_batch, std::span<std::byte> bytes)>;
 
 struct PipelineRunOptions {

@@ -11,6 +11,7 @@
 
 #include "cli/console.h"
 #include "cli/progress_line.h"
+#include "cli/raw_data.h"
 #include "pipeline/run/exchange.h"
 
 namespace rockmate::cli {
@@ -82,7 +83,14 @@ class RankJob {
       : job_(job), planned_(planned), transport_(transport) {}
 
   std::optional<PipelineOutcome> run() {
-    PipelineRank rank(*planned_.model, planned_.plan->pipeline, transport_, job_.run);
+    RawData data(*planned_.model, job_.data);
+    const std::size_t number = planned_.plan->pipeline.micro_batches * job_.run.replicas;
+    PipelineRunOptions options = job_.run;
+    options.data = [&](std::string_view input, std::uint64_t step, std::size_t micro_batch,
+                       std::span<std::byte> bytes) {
+      return data.read(input, step * number + micro_batch, bytes);
+    };
+    PipelineRank rank(*planned_.model, planned_.plan->pipeline, transport_, options);
     rank.observe_gradients([this](const std::string& name, std::span<const std::byte> bytes) {
       gradients_[name] = digest(bytes);
     });

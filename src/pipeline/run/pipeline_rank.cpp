@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/shown.h"
+#include "exec/indices.h"
 #include "exec/initial_values.h"
 #include "exec/machine.h"
 #include "graph/op_table.h"
@@ -128,8 +129,8 @@ struct PipelineRank::State {
       const auto micro_batch = rank.sources[s].micro_batch;
       if (!micro_batch) continue;
       const SourceMemory memory = memory_of(s);
-      if (options.data) {
-        options.data(names[s], next, *micro_batch, memory.bytes);
+      if (options.data && options.data(names[s], next, *micro_batch, memory.bytes)) {
+        check_elements(names[s], memory, memory.bytes);
       } else {
         write_synthetic_data(memory, options.seed, next, options.threads);
       }

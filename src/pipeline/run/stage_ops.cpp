@@ -145,7 +145,8 @@ void StageOps::find_parts() {
   }
 }
 
-// From the last op to the first: readers are known before what they read.
+// From the last op to the first: readers are known before what they read. They may not be of another
+// block, which may have been computed again, and then nothing of it waits.
 void StageOps::find_waiting() {
   std::set<ValueId> is_part;
   for (const auto& parts : parts_) {
@@ -158,7 +159,9 @@ void StageOps::find_waiting() {
       if (!stage_of_[reader]) continue;
       const std::vector<ValueId> read = inputs_of(reader);
       if (std::find(read.begin(), read.end(), v) == read.end()) continue;
-      if (!can_wait(reader) || stage_of_[reader] != maker(v)) return false;
+      if (!can_wait(reader) || block_of_[reader] != block_of_[*model_.graph[v].producer]) {
+        return false;
+      }
       is_read = true;
     }
     return is_read;

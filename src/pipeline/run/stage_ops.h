@@ -34,8 +34,8 @@ class StageOps {
   [[nodiscard]] const std::vector<OpId>& backward(std::size_t block) const {
     return backward_[block];
   }
-  /// Whether nothing of the backward but other such ops needs what it makes: gradients of
-  /// parameters, which can wait.
+  /// Whether nothing of the backward but other such ops of its block needs what it makes: gradients
+  /// of parameters, which can wait.
   [[nodiscard]] bool can_wait(OpId op) const { return can_wait_[op] != 0; }
   /// Whether it runs without the addend that its kernel has.
   [[nodiscard]] bool is_apart(OpId op) const { return is_apart_[op] != 0; }
