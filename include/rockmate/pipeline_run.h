@@ -87,9 +87,9 @@ class PipelineRank {
   /// Parameters, statistics and states of the optimizer, where they lie.
   [[nodiscard]] std::vector<RankState> states() const;
   /// Called with each parameter's gradient, summed over all micro-batches, before its update.
-  void observe_gradients(std::function<void(const std::string& parameter,
-                                            std::span<const std::byte> gradient)>
-                             observer);
+  void observe_gradients(
+      std::function<void(const std::string& parameter, std::span<const std::byte> gradient)>
+          observer);
 
   /// The step that comes next; a run that goes on from a checkpoint begins there.
   [[nodiscard]] std::uint64_t next_step() const;
@@ -103,7 +103,7 @@ class PipelineRank {
 /// What all ranks did in one step.
 struct PipelineStep {
   std::uint64_t step = 0;
-  double loss = 0;              ///< the mean over all micro-batches
+  double loss = 0;                      ///< the mean over all micro-batches
   std::vector<PipelineTrace> replicas;  ///< peaks are measured bytes; no transfers, no curves
   std::vector<Seconds> updates;         ///< by rank of the first replica
   Seconds makespan;                     ///< of the slowest rank

@@ -62,9 +62,8 @@ Planned plan_job(const PipelineJob& job, const Needs& needs) {
   Planned planned;
   Cluster within = job.cluster;
   for (int attempt = 1; attempt <= kPlans; ++attempt) {
-    auto found =
-        plan_pipeline([&](std::size_t m) { return job.model_of(m).graph; }, job.micro_batches,
-                      within, job.planning);
+    auto found = plan_pipeline([&](std::size_t m) { return job.model_of(m).graph; },
+                               job.micro_batches, within, job.planning);
     if (!found) {
       planned.none = found.error();
       return planned;
@@ -109,8 +108,8 @@ class RankJob {
   void resume(PipelineRank& rank) {
     if (job_.checkpoints.empty()) return;
     std::vector<std::string> warnings;
-    outcome_.resumed = read_checkpoint(job_.checkpoints, rank, transport_, job_.run.deadline,
-                                       &warnings);
+    outcome_.resumed =
+        read_checkpoint(job_.checkpoints, rank, transport_, job_.run.deadline, &warnings);
     warn(warnings);
   }
 
@@ -124,8 +123,8 @@ class RankJob {
                               all->loss, to_string(all->makespan)));
         outcome_.steps.push_back(*std::move(all));
       }
-      const bool is_due = rank.next_step() % job_.checkpoint_every == 0 ||
-                          rank.next_step() == job_.steps;
+      const bool is_due =
+          rank.next_step() % job_.checkpoint_every == 0 || rank.next_step() == job_.steps;
       if (!job_.checkpoints.empty() && is_due) {
         write_checkpoint(job_.checkpoints, rank, transport_, job_.run.deadline);
       }
@@ -179,8 +178,7 @@ std::optional<PipelineOutcome> run_under_mpi(const PipelineJob& job) {
   };
   const Needs needs = [&](const TrainingModel& model, const Pipeline& pipeline) {
     const Bytes own = needed_by_rank(model, pipeline, *transport, job.run);
-    const auto all =
-        gather(*transport, std::to_string(own.count()), job.run.deadline, "planning");
+    const auto all = gather(*transport, std::to_string(own.count()), job.run.deadline, "planning");
     return json::parse(broadcast(*transport, fmt::format("[{}]", fmt::join(all, ",")),
                                  job.run.deadline, "planning"))
         .get<std::vector<std::int64_t>>();

@@ -18,7 +18,7 @@ struct PipelineJob {
   PipelineRunOptions run = {};
   std::size_t steps = 1;  ///< in all, those before a checkpoint counted
   SendMode mode = SendMode::kStandard;
-  std::string data = {};  ///< see RawData; empty: made up
+  std::string data = {};         ///< see RawData; empty: made up
   std::string checkpoints = {};  ///< a folder, or nothing
   std::size_t checkpoint_every = 1;
 };
@@ -29,9 +29,9 @@ struct PipelineOutcome {
   std::optional<PipelinePlan> plan;
   std::optional<std::uint64_t> resumed;  ///< the step with which it went on
   std::vector<PipelineStep> steps;
-  std::vector<Bytes> planned;     ///< by rank of the transport
-  std::string gradients, states;  ///< digests: of the last step's sums, of all that is owned
-  std::optional<Pipeline> measured;      ///< with the seconds that its actions took
+  std::vector<Bytes> planned;        ///< by rank of the transport
+  std::string gradients, states;     ///< digests: of the last step's sums, of all that is owned
+  std::optional<Pipeline> measured;  ///< with the seconds that its actions took
   std::optional<PipelineTrace> simulated;  ///< of that
 };
 

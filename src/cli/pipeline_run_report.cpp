@@ -90,8 +90,8 @@ nlohmann::ordered_json to_json(const PipelineOutcome& outcome) {
 std::string run_svg(const PipelineOutcome& outcome, const std::string& title) {
   std::vector<std::string> drawings;
   if (outcome.simulated) {
-    drawings.push_back(pipeline_svg(*outcome.measured, *outcome.simulated,
-                                    fmt::format("{}, simulated", title)));
+    drawings.push_back(
+        pipeline_svg(*outcome.measured, *outcome.simulated, fmt::format("{}, simulated", title)));
   }
   if (!outcome.steps.empty()) {
     drawings.push_back(pipeline_svg(*outcome.measured, outcome.steps.back().replicas.front(),

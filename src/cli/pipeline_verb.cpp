@@ -123,9 +123,8 @@ std::vector<std::size_t> micro_batches_of(const PipelineFlags& flags, std::size_
                     "equal",
                     m, of, batch));
   }
-  return flags.micro_batches
-             ? std::vector{m}
-             : numbers_of_micro_batches(batch / replicas, cluster.devices.size());
+  return flags.micro_batches ? std::vector{m}
+                             : numbers_of_micro_batches(batch / replicas, cluster.devices.size());
 }
 
 Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const Cluster& cluster) {

@@ -34,18 +34,19 @@ std::string model(const std::string& name) {
 }
 
 std::string run_of(const std::string& name, std::size_t devices, const std::string& more) {
-  return fmt::format("pipeline {} --batch 8 --micro-batches 4 --max-blocks 16 --devices {}x1GiB "
-                     "--run --json {}",
-                     model(name), devices, more);
+  return fmt::format(
+      "pipeline {} --batch 8 --micro-batches 4 --max-blocks 16 --devices {}x1GiB "
+      "--run --json {}",
+      model(name), devices, more);
 }
 
 // `before` runs in the shell of each rank before it becomes the command.
 Outcome mpirun(std::size_t ranks, const std::string& arguments, const std::string& before = ":",
                const std::string& as = "") {
-  return run_shell(fmt::format("{} {} mpirun --bind-to none -n {} sh -c '{}; exec {} {}'",
-                               kEnvironment, as, ranks, before,
-                               testing::rockmate_command().string(), arguments),
-                   {.seconds = 120});
+  return run_shell(
+      fmt::format("{} {} mpirun --bind-to none -n {} sh -c '{}; exec {} {}'", kEnvironment, as,
+                  ranks, before, testing::rockmate_command().string(), arguments),
+      {.seconds = 120});
 }
 
 json run_in(const Outcome& outcome) {
@@ -100,7 +101,8 @@ TEST_F(PipelineMpi, AllSchedulesGiveTheBitsOfOneRank) {
 
 TEST_F(PipelineMpi, ReplicasShareTheBatch) {
   const std::string more = "--replicas 2 --micro-batches 2 --steps 2 --schedule 1f1b";
-  const std::string line = fmt::format("pipeline {} --batch 8 --run --json {}", model("gpt2"), more);
+  const std::string line =
+      fmt::format("pipeline {} --batch 8 --run --json {}", model("gpt2"), more);
   const json plain = run_in(mpirun(2, line + " --devices 1x1GiB"));
   const json piped = run_in(mpirun(4, line + " --devices 2x1GiB"));
   expect_equal(plain, piped);
@@ -137,7 +139,8 @@ TEST_F(PipelineMpi, AHungRankIsNamed) {
 // Goes on to one step more than the checkpoint that it finds, and is held against a run that was
 // never disturbed.
 void expect_to_go_on(const std::string& checkpoints) {
-  const json first = run_in(mpirun(2, run_of("gpt2", 2, "--steps 1 --schedule 1f1b " + checkpoints)));
+  const json first =
+      run_in(mpirun(2, run_of("gpt2", 2, "--steps 1 --schedule 1f1b " + checkpoints)));
   ASSERT_TRUE(first["resumed_step"].is_number());
   const std::size_t steps = first["resumed_step"].get<std::size_t>() + 1;
   const std::string more = fmt::format("--steps {} --schedule 1f1b ", steps);
@@ -151,7 +154,8 @@ TEST_F(PipelineMpi, AKilledRankEndsTheJobWhichGoesOnFromItsCheckpoint) {
       mpirun(2, run_of("gpt2", 2, "--schedule 1f1b --steps 1000000 " + checkpoints()),
              "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then (sleep 4; kill -KILL $$) & fi");
   EXPECT_NE(outcome.exit, 0);
-  EXPECT_THAT(outcome.err, AnyOf(HasSubstr("process rank 1"), HasSubstr("rank 1 has not answered")));
+  EXPECT_THAT(outcome.err,
+              AnyOf(HasSubstr("process rank 1"), HasSubstr("rank 1 has not answered")));
   expect_to_go_on(checkpoints());
 }
 

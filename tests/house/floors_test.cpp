@@ -31,7 +31,7 @@ const std::map<std::string, std::string> kPublic = {
     {"schedule.h", "schedule"},    {"plan.h", "plan"},          {"milp.h", "milp"},
     {"largest_batch.h", "plan"},   {"executor.h", "exec"},      {"data.h", "exec"},
     {"checkpoint.h", "exec"},      {"rate_schedule.h", "exec"}, {"pipeline.h", "pipeline"},
-    {"pipeline_run.h", "pipeline"}, {"transport.h", "pipeline"}};
+    {"transport.h", "pipeline"},   {"pipeline_run.h", "pipeline"}};
 
 // A file of the house, or what an #include names.
 struct Place {

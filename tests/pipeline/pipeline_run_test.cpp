@@ -14,10 +14,10 @@
 namespace rockmate {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::Bits;
 using testing::difference;
 using testing::equal_devices;
+using ::testing::HasSubstr;
 using testing::PipelineRecord;
 using testing::run_pipeline;
 
@@ -36,9 +36,8 @@ std::optional<Pipeline> plan_of(const TrainingModel& model, const Cluster& clust
 // One rank that does its micro-batches in the same order.
 PipelineRecord alone(const TrainingModel& model, PipelineFamily family,
                      std::size_t micro_batches = kMicroBatches) {
-  const auto of_one = family == PipelineFamily::kInterleaved
-                          ? PipelineFamily::kOneForwardOneBackward
-                          : family;
+  const auto of_one =
+      family == PipelineFamily::kInterleaved ? PipelineFamily::kOneForwardOneBackward : family;
   return run_pipeline(model, *plan_of(model, equal_devices(1), of_one, micro_batches));
 }
 
@@ -92,8 +91,8 @@ TEST(PipelineRun, ForgettingChangesNoBit) {
     const TrainingModel model = testing::trainable(named.graph, OptimizerKind::kMomentum);
     for (const PipelineFamily family : kFamilies) {
       const PipelineRecord one = alone(model, family);
-      const auto roomy = plan_pipeline(model.graph, kMicroBatches, equal_devices(2),
-                                       {.family = family});
+      const auto roomy =
+          plan_pipeline(model.graph, kMicroBatches, equal_devices(2), {.family = family});
       ASSERT_TRUE(roomy.has_value());
       Bytes most;
       for (const RankTrace& rank : roomy->trace.ranks) most = std::max(most, rank.peak);
@@ -103,7 +102,8 @@ TEST(PipelineRun, ForgettingChangesNoBit) {
         if (!pipeline || !recomputes(*pipeline)) continue;
         SCOPED_TRACE(named.name + " " + std::string(to_string(family)) + " within " +
                      std::to_string(percent) + " %");
-        const PipelineRecord lean = run_pipeline(model, *pipeline, {.mode = SendMode::kSynchronous});
+        const PipelineRecord lean =
+            run_pipeline(model, *pipeline, {.mode = SendMode::kSynchronous});
         EXPECT_EQ(difference(one, lean), "");
         EXPECT_EQ(lean.measured, lean.planned);
         EXPECT_LE(*std::max_element(lean.planned.begin(), lean.planned.end()), memory);
@@ -184,8 +184,7 @@ TEST(PipelineRun, IsTrainingOnTheWholeBatch) {
   const TrainingModel whole = gpt(8), part = gpt(2);
   Executor executor(whole, testing::plain_plan(whole), {.threads = 1});
   const StepReport report = executor.step();
-  const auto pipeline =
-      plan_of(part, equal_devices(3), PipelineFamily::kOneForwardOneBackward);
+  const auto pipeline = plan_of(part, equal_devices(3), PipelineFamily::kOneForwardOneBackward);
   const PipelineRecord run = run_pipeline(part, *pipeline, {.steps = 1});
   ASSERT_EQ(difference(run, run), "");
   EXPECT_NEAR(run.losses.front(), report.loss, 1e-5 * report.loss);
@@ -224,8 +223,7 @@ TEST(PipelineRun, ReplicasGoOnWithEqualParameters) {
 
 // One micro-batch in each of two replicas: (g0 + g1), as one rank adds them that has both.
 TEST(PipelineRun, DataParallelIsGradientAccumulation) {
-  const TrainingModel model =
-      testing::trainable(testing::mlp(4, 8, 2), OptimizerKind::kSgd);
+  const TrainingModel model = testing::trainable(testing::mlp(4, 8, 2), OptimizerKind::kSgd);
   PipelineRunOptions options;
   options.replicas = 2;
   const auto family = PipelineFamily::kOneForwardOneBackward;

@@ -12,7 +12,7 @@
 namespace rockmate::testing {
 
 struct PipelineRecord {
-  std::vector<double> losses;            ///< of each step, over all micro-batches
+  std::vector<double> losses;             ///< of each step, over all micro-batches
   std::map<std::string, Bits> gradients;  ///< of the last step
   std::map<std::string, Bits> states;     ///< at the end; of what is copied, all copies are equal
   std::vector<Bytes> planned, measured;   ///< by rank

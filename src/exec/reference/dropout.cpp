@@ -1,5 +1,5 @@
-// Dropout: element e passes where the stream's number first + e is at least the rate. Nothing is saved; the
-// gradient draws the same numbers.
+// Dropout: element e passes where the stream's number first + e is at least the rate. Nothing is
+// saved; the gradient draws the same numbers.
 
 #include "exec/parallel.h"
 #include "exec/random.h"

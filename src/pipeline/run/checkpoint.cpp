@@ -44,11 +44,12 @@ json tensors_of(const std::vector<RankState>& states) {
 
 std::string content_of(const PipelineRank& rank, std::size_t number) {
   const std::vector<RankState> states = rank.states();
-  const std::string header = json{{"format", kFormat},
-                                  {"step", rank.next_step()},
-                                  {"rank", number},
-                                  {"tensors", tensors_of(states)}}
-                                 .dump();
+  const std::string header = json{
+      {"format", kFormat},
+      {"step", rank.next_step()},
+      {"rank", number},
+      {"tensors",
+       tensors_of(states)}}.dump();
   std::string content;
   for (std::size_t i = 0; i < 8; ++i) content += static_cast<char>(header.size() >> (8 * i));
   content += header;
@@ -65,9 +66,9 @@ std::vector<std::pair<std::uint64_t, fs::path>> checkpoints_in(const fs::path& f
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
     const std::string number = name.substr(std::min(name.size(), std::strlen(kPrefix)));
-    const bool is_number = !number.empty() && number.size() < 18 &&
-                           std::all_of(number.begin(), number.end(),
-                                       [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_number =
+        !number.empty() && number.size() < 18 &&
+        std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (name.starts_with(kPrefix) && is_number) found.emplace_back(std::stoull(number), entry);
   }
   std::sort(found.begin(), found.end());
@@ -141,8 +142,8 @@ std::optional<std::uint64_t> read_checkpoint(const fs::path& folder, PipelineRan
                                              std::vector<std::string>* warnings) {
   const std::string action = "reading the checkpoint";
   const bool leads = transport.rank() == 0;
-  auto candidates = leads ? checkpoints_in(folder)
-                          : std::vector<std::pair<std::uint64_t, fs::path>>();
+  auto candidates =
+      leads ? checkpoints_in(folder) : std::vector<std::pair<std::uint64_t, fs::path>>();
   const auto pass_over = [&](const fs::path& file, const std::string& why) {
     if (warnings != nullptr) {
       warnings->push_back(fmt::format("checkpoint {}: {}; passed over", file.string(), why));
@@ -168,8 +169,7 @@ std::optional<std::uint64_t> read_checkpoint(const fs::path& folder, PipelineRan
     const fs::path chosen = proposal["folder"].get<std::string>();
     const fs::path file = chosen / rank_file(transport.rank());
     const std::string expected = proposal["digests"][transport.rank()];
-    const auto verdicts =
-        gather(transport, restore(file, expected, rank, true), deadline, action);
+    const auto verdicts = gather(transport, restore(file, expected, rank, true), deadline, action);
     std::string wrong;
     for (std::size_t r = 0; r < verdicts.size(); ++r) {
       if (verdicts[r].empty()) continue;
@@ -178,8 +178,8 @@ std::optional<std::uint64_t> read_checkpoint(const fs::path& folder, PipelineRan
     }
     wrong = broadcast(transport, wrong, deadline, action);
     if (wrong == kForeign) {
-      throw InvalidInput(fmt::format("checkpoint {}: {}; name another folder", chosen.string(),
-                                     kForeign));
+      throw InvalidInput(
+          fmt::format("checkpoint {}: {}; name another folder", chosen.string(), kForeign));
     }
     if (!wrong.empty()) continue;
     static_cast<void>(restore(file, expected, rank, false));

@@ -70,8 +70,7 @@ void GradientSums::add(OpId op, const StageAction& action, RankOps& ops, bool wi
       const std::size_t k = order[sum.added++];
       const ValueId next = sum.waiting.at(k);
       sum.waiting.erase(k);
-      const std::string name =
-          fmt::format("{}.sum@{}", context_.model.graph[v].name, k);
+      const std::string name = fmt::format("{}.sum@{}", context_.model.graph[v].name, k);
       sum.value = sum.value ? add_up(name, *sum.value, next, action) : next;
     }
   }
@@ -94,7 +93,12 @@ ValueId GradientSums::add_up(const std::string& name, ValueId left, ValueId righ
                                         type);
   const OpId op = writer_.add_op(
       {.name = name, .phase = Phase::kBackward, .seconds = Seconds(0), .recomputable = false},
-      {.kind = OpKind::kAdd, .attributes = {}, .inputs = {left, right}, .outputs = {sum}, .updates = {}, .node = {}},
+      {.kind = OpKind::kAdd,
+       .attributes = {},
+       .inputs = {left, right},
+       .outputs = {sum},
+       .updates = {},
+       .node = {}},
       {{sum, left}});
   writer_.run(op, action);
   return sum;

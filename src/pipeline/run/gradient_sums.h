@@ -37,9 +37,9 @@ class GradientSums {
 
   const RankContext& context_;
   RankWriter& writer_;
-  std::map<ValueId, Sum> sums_;                  // by the part
+  std::map<ValueId, Sum> sums_;                            // by the part
   std::map<std::size_t, std::vector<std::size_t>> order_;  // of micro-batches, by stage
-  bool is_split_ = false;                        // some row computes weight gradients apart
+  bool is_split_ = false;  // some row computes weight gradients apart
 };
 
 }  // namespace rockmate

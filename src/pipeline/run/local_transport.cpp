@@ -143,7 +143,8 @@ class LocalTransport final : public Transport {
 std::vector<std::unique_ptr<Transport>> make_local_transports(std::size_t ranks, SendMode mode) {
   const auto world = std::make_shared<World>(ranks, mode);
   std::vector<std::unique_ptr<Transport>> ends;
-  for (std::size_t r = 0; r < ranks; ++r) ends.push_back(std::make_unique<LocalTransport>(world, r));
+  for (std::size_t r = 0; r < ranks; ++r)
+    ends.push_back(std::make_unique<LocalTransport>(world, r));
   return ends;
 }
 

@@ -81,8 +81,8 @@ void RankMessages::run(const StageAction& action, Seconds arrival) {
   const Message message = message_of(action);
   const std::vector<ValueId>& items = items_of(message, context_.ops);
   const bool is_send = send_of(message) == action;
-  const std::size_t peer = context_.peer(
-      context_.rank_of(is_send ? message.to_stage : message.from_stage()));
+  const std::size_t peer =
+      context_.peer(context_.rank_of(is_send ? message.to_stage : message.from_stage()));
   const ValueKind kind = message.is_gradient ? ValueKind::kGradient : ValueKind::kActivation;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const ValueId v = items[i];

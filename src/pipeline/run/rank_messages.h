@@ -1,5 +1,5 @@
-// The communication of one rank, as ops. A send is followed, as late as the simulation says that the
-// message has arrived, by the op up to which the value must stay where it is.
+// The communication of one rank, as ops. A send is followed, as late as the simulation says that
+// the message has arrived, by the op up to which the value must stay where it is.
 #pragma once
 
 #include <string>

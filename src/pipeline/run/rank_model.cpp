@@ -4,10 +4,11 @@
 // strictly later for sends: no ranks can wait for each other in a circle, whatever the times really
 // are, and with sends that are over only when they have been received.
 //
-// When the row is done, each part of a gradient goes to the rank that updates the parameter. The sum
-// passes through the replicas from the first to the last, each adding its own, and the total comes
-// back the same way; then come the updates, and new values for the copies of parameters. Every rank
-// starts all sends of a kind before it waits for any, and all ranks take parameters in one order.
+// When the row is done, each part of a gradient goes to the rank that updates the parameter. The
+// sum passes through the replicas from the first to the last, each adding its own, and the total
+// comes back the same way; then come the updates, and new values for the copies of parameters.
+// Every rank starts all sends of a kind before it waits for any, and all ranks take parameters in
+// one order.
 
 #include "pipeline/run/rank_model.h"
 
@@ -160,10 +161,9 @@ class RankModelMaker {
   [[nodiscard]] ValueId part_of(std::size_t t, std::size_t p) {
     const GradientPart& part = context_.ops.parts()[t][p];
     if (context_.is_here(part.stage)) return sums_.sum(t, p);
-    return messages_.receive(fmt::format("part {} of {}", p, parameter(t)),
-                             context_.model.types[part.value],
-                             context_.peer(context_.rank_of(part.stage)),
-                             messages_.tags().of_part(t, p));
+    return messages_.receive(
+        fmt::format("part {} of {}", p, parameter(t)), context_.model.types[part.value],
+        context_.peer(context_.rank_of(part.stage)), messages_.tags().of_part(t, p));
   }
 
   // The same rank of the neighbouring replica.
@@ -197,8 +197,8 @@ class RankModelMaker {
     messages_.finish_sends();
     for (std::size_t t = 0; t < totals_.size() && !is_last; ++t) {
       if (!totals_[t]) continue;
-      totals_[t] = messages_.receive(fmt::format("{}.down", parameter(t)), type(t),
-                                     replica_after(), messages_.tags().down(t));
+      totals_[t] = messages_.receive(fmt::format("{}.down", parameter(t)), type(t), replica_after(),
+                                     messages_.tags().down(t));
       pass_down(t);
     }
     for (std::size_t t = 0; t < totals_.size() && is_last; ++t) {
@@ -311,9 +311,9 @@ class RankModelMaker {
   std::map<std::pair<std::size_t, std::size_t>, std::uint32_t> strategy_;  // stage, micro-batch
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> next_step_;
   std::map<std::pair<std::size_t, std::size_t>, std::vector<OpId>> waiting_;
-  std::set<std::pair<OpId, std::size_t>> done_;                 // op, micro-batch
-  std::set<std::tuple<std::size_t, std::size_t>> saved_;        // micro-batch, block
-  std::vector<std::optional<ValueId>> totals_;                  // of the gradients that it owns
+  std::set<std::pair<OpId, std::size_t>> done_;           // op, micro-batch
+  std::set<std::tuple<std::size_t, std::size_t>> saved_;  // micro-batch, block
+  std::vector<std::optional<ValueId>> totals_;            // of the gradients that it owns
   std::set<ValueId> copied_;
 };
 

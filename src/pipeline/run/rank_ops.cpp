@@ -43,8 +43,8 @@ ValueId RankOps::source(ValueId v, std::size_t micro_batch) {
   RankSource origin{position, std::nullopt, true};
   if (source.is_given) origin.micro_batch = context_.global(of);
   const std::string name = source.is_given ? fmt::format("{}@{}", value.name, of) : value.name;
-  const ValueId made = writer_.add_source(spec_of(value, name), context_.model.types[v], source,
-                                          origin);
+  const ValueId made =
+      writer_.add_source(spec_of(value, name), context_.model.types[v], source, origin);
   sources_.emplace(std::pair(v, of), made);
   return made;
 }
@@ -133,8 +133,8 @@ RankOps::Instance RankOps::make(OpId op, const StageAction& action, std::vector<
   }
   const auto now = [&](ValueId old, const std::vector<ValueId>& from,
                        const std::vector<ValueId>& to) -> std::optional<ValueId> {
-    const auto place = static_cast<std::size_t>(std::find(from.begin(), from.end(), old) -
-                                                from.begin());
+    const auto place =
+        static_cast<std::size_t>(std::find(from.begin(), from.end(), old) - from.begin());
     return place < to.size() ? std::optional(to[place]) : std::nullopt;
   };
   kernel.inputs = std::move(inputs);

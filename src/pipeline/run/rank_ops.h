@@ -34,9 +34,7 @@ struct RankContext {
   [[nodiscard]] std::size_t all_micro_batches() const {
     return place.replicas * pipeline.micro_batches;
   }
-  [[nodiscard]] std::size_t rank_of(std::size_t stage) const {
-    return pipeline.stages[stage].rank;
-  }
+  [[nodiscard]] std::size_t rank_of(std::size_t stage) const { return pipeline.stages[stage].rank; }
   [[nodiscard]] bool is_here(std::size_t stage) const { return rank_of(stage) == place.rank; }
   /// A rank of this replica as the transport counts.
   [[nodiscard]] std::size_t peer(std::size_t rank) const {

@@ -16,9 +16,9 @@ namespace rockmate {
 
 /// A source of a rank, as the micro-batch model has it.
 struct RankSource {
-  std::size_t position = 0;                 ///< among the sources of that model
-  std::optional<std::size_t> micro_batch;   ///< of data: through all replicas
-  bool is_owned = true;                     ///< else a copy of what another rank updates
+  std::size_t position = 0;                ///< among the sources of that model
+  std::optional<std::size_t> micro_batch;  ///< of data: through all replicas
+  bool is_owned = true;                    ///< else a copy of what another rank updates
 };
 
 struct RankModel {

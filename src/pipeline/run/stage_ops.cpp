@@ -145,8 +145,8 @@ void StageOps::find_parts() {
   }
 }
 
-// From the last op to the first: readers are known before what they read. They may not be of another
-// block, which may have been computed again, and then nothing of it waits.
+// From the last op to the first: readers are known before what they read. They may not be of
+// another block, which may have been computed again, and then nothing of it waits.
 void StageOps::find_waiting() {
   std::set<ValueId> is_part;
   for (const auto& parts : parts_) {
