@@ -66,6 +66,11 @@ rockmate_optional(GLPK "${GLPK_FOUND}" GLPK::GLPK libglpk-dev "no solver GLPK")
 find_package(CBC MODULE QUIET)
 rockmate_optional(CBC "${CBC_FOUND}" CBC::CBC coinor-libcbc-dev "no solver CBC")
 
+set(MPI_CXX_SKIP_MPICXX ON)
+find_package(MPI COMPONENTS CXX QUIET)
+rockmate_optional(MPI "${MPI_CXX_FOUND}" MPI::MPI_CXX "libopenmpi-dev openmpi-bin"
+                  "pipelines run in one process only")
+
 # Header-only packages are used by our sources alone: users of the installed library need none.
 function(rockmate_link_dependencies target)
   target_link_libraries(${target} PRIVATE fmt::fmt

@@ -99,8 +99,9 @@ struct Tensor {
 };
 
 /// What an op computes. The op table (src/graph/op_table.h) has one entry for each of them: inputs,
-/// attributes and outputs are told there. The kinds of the second half are what gradients and
-/// optimizers add; a kind of the first half may stand in a backward pass as well.
+/// attributes and outputs are told there. The kinds of the second part are what gradients and
+/// optimizers add; a kind of the first part may stand in a backward pass as well. Those of the last
+/// part are of pipelines alone.
 enum class OpKind : std::uint8_t {
   kConv,
   kConvTranspose,
@@ -207,9 +208,17 @@ enum class OpKind : std::uint8_t {
   kAdam,
   kSquaredNorm,
   kClipFactor,
-  kAccumulate
+  kAccumulate,
+
+  kSend,
+  kSent,
+  kReceive,
+  kReceived,
+  kRefresh
 };
-inline constexpr std::size_t kOpKinds = static_cast<std::size_t>(OpKind::kAccumulate) + 1;
+inline constexpr std::size_t kOpKinds = static_cast<std::size_t>(OpKind::kRefresh) + 1;
+/// Moves a value between the ranks of a pipeline, whatever the engine; the others compute.
+[[nodiscard]] constexpr bool is_communication(OpKind kind) { return kind >= OpKind::kSend; }
 /// "conv", "batch_norm", "relu_gradient", ...
 [[nodiscard]] std::string_view to_string(OpKind kind);
 [[nodiscard]] std::optional<OpKind> parse_op_kind(std::string_view word);

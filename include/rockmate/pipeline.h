@@ -52,6 +52,23 @@ struct StageAction {
 /// "F0.3", with a strategy other than the first "F0.3:2".
 [[nodiscard]] std::string to_string(const StageAction& action);
 
+/// A step of a plan for the blocks of a stage.
+enum class StageStepKind : std::uint8_t {
+  kReceive,          ///< the input of a micro-batch
+  kPass,             ///< a block forward, its output alone is made
+  kSave,             ///< a block forward with a candidate
+  kDrop,             ///< the output that a pass made
+  kReceiveGradient,  ///< of the stage's output
+  kBackward          ///< a block; what its candidate saved and its output's gradient go
+};
+
+struct StageStep {
+  StageStepKind kind = StageStepKind::kReceive;
+  std::size_t micro_batch = 0;
+  std::size_t block = 0;
+  std::size_t candidate = 0;
+};
+
 /// One way to run one micro-batch through a stage; seconds are those of a device of speed 1. Peaks
 /// count all bytes of the micro-batch on the stage but for its input and output gradient.
 struct StageStrategy {
@@ -64,6 +81,8 @@ struct StageStrategy {
   Bytes recomputed = {};     ///< from the recomputation on, `saved` included
   Bytes backward_peak = {};  ///< while the backward, or its first part, runs
   Bytes for_weights = {};    ///< between the two parts of a backward
+  /// What it runs, where a planner made it: what comes before kReceiveGradient is the forward.
+  std::vector<StageStep> steps = {};
 
   [[nodiscard]] Seconds backward() const { return recompute + input_gradient + weight_gradient; }
 };

@@ -11,6 +11,7 @@
 #include "cli/model.h"
 #include "cli/output_file.h"
 #include "cli/pipeline_report.h"
+#include "cli/pipeline_run_flags.h"
 #include "cli/verbs.h"
 #include "cli/whole_number.h"
 #include "rockmate/pipeline.h"
@@ -34,7 +35,7 @@ struct PipelineFlags {
   std::size_t max_blocks = PipelineOptions().max_blocks;
   std::string out;
   std::string timeline;
-  bool run = false;
+  PipelineRunFlags run;
   bool json = false;
 };
 
@@ -98,7 +99,8 @@ std::vector<std::size_t> numbers_of_micro_batches(std::size_t batch, std::size_t
   return numbers.empty() ? std::vector<std::size_t>{batch} : numbers;
 }
 
-Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const Cluster& cluster) {
+// The samples of one iteration.
+std::size_t batch_of(const PipelineFlags& flags) {
   if (!flags.model.batch) {
     throw InvalidInput(
         "--batch is needed: the samples of one iteration, which micro-batches share");
@@ -106,19 +108,47 @@ Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const C
   if (flags.model.asks_for_largest_batch()) {
     throw InvalidInput("--batch max: only `rockmate plan` looks for the largest batch");
   }
-  const std::size_t batch = std::stoull(*flags.model.batch);
+  return std::stoull(*flags.model.batch);
+}
+
+// Those of each replica that may be tried.
+std::vector<std::size_t> micro_batches_of(const PipelineFlags& flags, std::size_t batch,
+                                          const Cluster& cluster) {
+  const std::size_t replicas = flags.run.replicas;
   const std::size_t m = flags.micro_batches.value_or(1);
-  if (batch % m != 0) {
-    throw InvalidInput(fmt::format(
-        "--micro-batches {}: does not divide the batch of {}; micro-batches are equal", m, batch));
+  if (batch % (m * replicas) != 0) {
+    const std::string of = replicas == 1 ? "" : fmt::format(" in {} replicas", replicas);
+    throw InvalidInput(
+        fmt::format("--micro-batches {}{}: does not divide the batch of {}; micro-batches are "
+                    "equal",
+                    m, of, batch));
   }
+  return flags.micro_batches ? std::vector{m}
+                             : numbers_of_micro_batches(batch / replicas, cluster.devices.size());
+}
+
+Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const Cluster& cluster) {
+  const std::size_t batch = batch_of(flags);
+  const auto numbers = micro_batches_of(flags, batch, cluster);
   const GraphOfBatch graph_of = graphs_by_batch(flags.model);
-  const auto numbers = flags.micro_batches
-                           ? std::vector{m}
-                           : numbers_of_micro_batches(batch, cluster.devices.size());
   return plan_pipeline(
       [&](std::size_t number) { return graph_of(static_cast<std::int64_t>(batch / number)); },
       numbers, cluster, options_of(flags));
+}
+
+ExitCode run_onnx(const PipelineFlags& flags, const Cluster& cluster) {
+  if (!flags.model.is_onnx()) {
+    throw InvalidInput(flags.model.model +
+                       ": is no ONNX model; a training graph says what its ops cost, not what they "
+                       "compute, so that only an .onnx model can be run");
+  }
+  const std::size_t batch = batch_of(flags);
+  PipelineJob job = job_of(flags.run, flags.model, batch);
+  job.micro_batches = micro_batches_of(flags, batch, cluster);
+  job.cluster = cluster;
+  job.planning = options_of(flags);
+  job.run.max_blocks = flags.max_blocks;
+  return run_job(job, flags.model.model, flags.json, flags.timeline);
 }
 
 Expected<PipelinePlan, NoPipeline> plan_graph(const PipelineFlags& flags, const Cluster& cluster) {
@@ -131,16 +161,19 @@ Expected<PipelinePlan, NoPipeline> plan_graph(const PipelineFlags& flags, const 
 }
 
 ExitCode run_pipeline(const PipelineFlags& flags) {
-  if (flags.run) {
-    throw InvalidInput("--run: running a pipeline is not built yet; leave it out to plan one");
-  }
   check_outputs({flags.out, flags.timeline}, flags.model.inputs());
-  if (is_pipeline_file(flags.model.model)) return simulate_file(flags);
+  if (is_pipeline_file(flags.model.model)) {
+    if (!flags.run.run) return simulate_file(flags);
+    throw InvalidInput(flags.model.model +
+                       ": is a pipeline, which does not say what its stages compute; only an .onnx "
+                       "model can be run");
+  }
   if (flags.devices.empty()) {
     throw InvalidInput("--devices is needed to plan a pipeline: 4x16GiB@12GB/s, or a .json file");
   }
   const Cluster cluster = Cluster::parse(flags.devices);
   static_cast<void>(options_of(flags));  // before a model is read
+  if (flags.run.run) return run_onnx(flags, cluster);
   const auto plan = flags.model.is_onnx() ? plan_onnx(flags, cluster) : plan_graph(flags, cluster);
   if (!plan) {
     flags.json ? print_json(to_json(plan.error())) : print(to_text(plan.error()));
@@ -183,7 +216,7 @@ void add_pipeline(CLI::App& app, Task& task) {
   verb->add_option("-o", flags->out, "write the pipeline, rockmate.pipeline/1")
       ->type_name("PIPELINE.json");
   verb->add_option("--timeline", flags->timeline, "draw ranks over time")->type_name("FILE.svg");
-  verb->add_flag("--run", flags->run, "run it under mpirun (not built yet)");
+  flags->run.add_to(*verb);
   verb->add_flag("--json", flags->json, "one JSON object instead of text");
   verb->footer(
       "Example: rockmate pipeline models/gpt2_small.onnx --batch 16 --devices 4x4GiB@12GB/s "

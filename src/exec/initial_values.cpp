@@ -44,7 +44,8 @@ void write_as(std::span<std::byte> bytes, int threads, const Element& element) {
 
 // `element(e)` is a double.
 template <class Element>
-void write(const SourceMemory& memory, int threads, const Element& element) {
+void write(const SourceMemory& memory, int threads, const Element& element_of) {
+  const auto element = [&](std::size_t e) { return element_of(memory.first + e); };
   switch (memory.type.dtype) {
     case DType::kFloat64:
       return write_as<double>(memory.bytes, threads, element);

@@ -17,6 +17,7 @@ struct SourceMemory {
   std::size_t position;  ///< among the model's sources
   const TensorType& type;
   std::span<std::byte> bytes;
+  std::uint64_t first = 0;  ///< the number of its first element, where it is a part of a batch
 };
 
 /// The source's data, else its fill. Throws InvalidInput for a type of 16 bits.

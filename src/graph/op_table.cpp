@@ -17,7 +17,7 @@ OpDefinitions make_table() {
        {add_convolution_ops, add_linear_ops, add_normalization_ops, add_pooling_ops,
         add_activation_ops, add_softmax_ops, add_random_ops, add_indexing_ops, add_part_ops,
         add_movement_ops, add_resize_ops, add_arithmetic_ops, add_comparison_ops, add_unary_ops,
-        add_reduction_ops, add_loss_ops, add_optimizer_ops}) {
+        add_reduction_ops, add_loss_ops, add_optimizer_ops, add_communication_ops}) {
     add(entries);
   }
   OpDefinitions table(kOpKinds);

@@ -13,22 +13,6 @@
 
 namespace rockmate {
 
-enum class StageStepKind : std::uint8_t {
-  kReceive,          ///< the input of a micro-batch
-  kPass,             ///< a block forward, its output alone is made
-  kSave,             ///< a block forward with a candidate
-  kDrop,             ///< the output that a pass made
-  kReceiveGradient,  ///< of the stage's output
-  kBackward          ///< a block; what its candidate saved and its output's gradient go
-};
-
-struct StageStep {
-  StageStepKind kind = StageStepKind::kReceive;
-  std::size_t micro_batch = 0;
-  std::size_t block = 0;
-  std::size_t candidate = 0;
-};
-
 /// Blocks first .. last of a chain, as a stage.
 struct StageRange {
   std::size_t first = 0, last = 0;

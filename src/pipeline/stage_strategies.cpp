@@ -17,6 +17,8 @@ class MicroBatch {
         saved_(chain.blocks.size()) {}
 
   void run(const StageStep& step) {
+    strategy_.steps.push_back(step);
+    strategy_.steps.back().micro_batch = 0;
     switch (step.kind) {
       case StageStepKind::kReceive:
         break;

@@ -159,8 +159,9 @@ void run_dropout(Call& call) {
   const RandomStream random(call.seed,
                             static_cast<std::uint32_t>(call.attributes.integer("stream")),
                             static_cast<std::uint32_t>(call.step));
+  const auto first = static_cast<std::uint64_t>(call.attributes.integer("first", 0));
   for (std::size_t e = 0; e < call.out().data.size(); ++e) {
-    const bool keeps = random.uniform(e) >= rate;
+    const bool keeps = random.uniform(first + e) >= rate;
     call.out().data[e] = keeps ? call.in(0).data[e] / (1 - rate) : 0;
   }
 }

@@ -69,6 +69,9 @@ void check_types(const KernelView& kernel) {
 Body make_body(const KernelSpec& spec) {
   static const Makers makers = make_makers();
   const KernelView kernel(spec);
+  if (is_communication(kernel.kind)) {
+    kernel.reject("no engine moves values between ranks; run it as a pipeline");
+  }
   check_types(kernel);
   const Maker maker = makers[static_cast<std::size_t>(kernel.kind)];
   ROCKMATE_CHECK(maker != nullptr, std::string(to_string(kernel.kind)));

@@ -1,7 +1,8 @@
 // Dropout. The mask is a pure function of (seed, step, stream, element): the gradient is the same
 // op with the same `stream` on dy, nothing is saved, and a second run draws the same mask.
 //
-// Attributes: rate, stream (a number of its own for each dropout of the model).
+// Attributes: rate, stream (a number of its own for each dropout of the model), first (of the
+// stream's numbers, for the first element; 0 unless stated: micro-batches differ in it).
 
 #include <fmt/format.h>
 
@@ -35,7 +36,7 @@ void add_random_ops(OpDefinitions& table) {
                    .flops = dropout_flops,
                    .gradient = dropout_gradient,
                    .in_place = {{0, 0}},
-                   .free_attributes = {"rate", "stream"}});
+                   .free_attributes = {"rate", "stream", "first"}});
 }
 
 }  // namespace rockmate
