@@ -19,3 +19,4 @@
 #include "rockmate/training_graph.h"
 #include "rockmate/training_model.h"
 #include "rockmate/units.h"
+#include "rockmate/vector_engine.h"

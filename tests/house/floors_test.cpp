@@ -30,7 +30,8 @@ const std::map<std::string, std::string> kPublic = {
     {"training_model.h", "graph"}, {"onnx.h", "graph"},         {"cost_model.h", "graph"},
     {"schedule.h", "schedule"},    {"plan.h", "plan"},          {"milp.h", "milp"},
     {"largest_batch.h", "plan"},   {"executor.h", "exec"},      {"data.h", "exec"},
-    {"checkpoint.h", "exec"},      {"rate_schedule.h", "exec"}, {"pipeline.h", "pipeline"}};
+    {"checkpoint.h", "exec"},      {"rate_schedule.h", "exec"}, {"pipeline.h", "pipeline"},
+    {"vector_engine.h", "exec"}};
 
 // A file of the house, or what an #include names.
 struct Place {

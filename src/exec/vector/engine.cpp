@@ -3,63 +3,15 @@
 
 #include "exec/engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <exception>
-#include <mutex>
 
 #include "exec/parallel.h"
-#include "exec/vector/kernel.h"
+#include "exec/vector/launchers.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
 namespace vector {
 namespace {
-
-// Runs tasks on host threads, each of which is a core. A core may touch what the op was given.
-class ExecutingLauncher : public Launcher {
- public:
-  ExecutingLauncher(std::string_view op, int threads) : op_(op), threads_(threads) {}
-
-  void allow(const void* begin, Bytes bytes, bool writable) {
-    if (begin == nullptr || bytes.count() == 0) return;
-    const auto address = reinterpret_cast<std::uintptr_t>(begin);
-    // Reads are of whole words, and storages of whole words.
-    const auto size = static_cast<std::uintptr_t>(bytes.count());
-    ranges_.push_back({address, address + (writable ? size : (size + 7) / 8 * 8), writable});
-  }
-  [[nodiscard]] bool executes() const override { return true; }
-
-  void launch(const char* kernel, ve::Entry entry, const void* arguments, long tasks) override {
-    std::exception_ptr failure;
-    std::mutex guards_failure;
-    parallel_for(threads_, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
-      try {
-        enter();
-        entry(arguments, begin, end);
-      } catch (const ve::AccessViolation& violation) {
-        const std::scoped_lock lock(guards_failure);
-        failure = std::make_exception_ptr(InternalError(fmt::format(
-            "op '{}': kernel {} {} bytes {:#x} to {:#x}, which it was not given", op_, kernel,
-            violation.is_store ? "stores to" : "loads", violation.begin, violation.end)));
-      }
-    });
-    if (failure) std::rethrow_exception(failure);
-  }
-
- private:
-  void enter() const {
-    ve::core = {};
-    ve::core.checks = true;
-    ve::core.ranges = ranges_.data();
-    ve::core.range_count = static_cast<int>(ranges_.size());
-  }
-
-  std::string op_;
-  int threads_;
-  std::vector<ve::Range> ranges_;
-};
 
 class VectorKernel : public PreparedKernel {
  public:

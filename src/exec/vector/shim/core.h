@@ -6,12 +6,15 @@
 // once, with a weight (`repeat` in kernels/vector_unit.h). What a kernel issues must not depend on
 // data, and tests hold dry counts to those of real runs.
 //
-// This header uses no header of the C++ library with code in it: kernels are compiled for a newer
-// processor than the rest, and no inline function of theirs may end up there.
+// Kernels are compiled for a newer processor than the rest, and no inline function of theirs may
+// end up there: this header, which both sides see, uses none of the C++ library's, and expands its
+// own.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#define VE_ALWAYS __attribute__((always_inline)) inline
 
 namespace rockmate::ve {
 
@@ -28,7 +31,7 @@ struct Counters {
   uint64_t line_bytes = 0;  ///< of the cache lines that they lie in, where they are not neighbours
   uint64_t scalars = 0;     ///< scalar loads, stores and transfers to and from vectors
 
-  Counters& operator+=(const Counters& other) {
+  VE_ALWAYS Counters& operator+=(const Counters& other) {
     for (int p = 0; p < kPipes; ++p) {
       instructions[p] += other.instructions[p];
       cycles[p] += other.cycles[p];
@@ -41,7 +44,7 @@ struct Counters {
     scalars += other.scalars;
     return *this;
   }
-  friend bool operator==(const Counters&, const Counters&) = default;
+  VE_ALWAYS friend bool operator==(const Counters&, const Counters&) = default;
 };
 
 /// Bytes [begin, end) that a kernel was given.
@@ -65,7 +68,7 @@ struct Core {
   int range_count = 0;
   int last_range = 0;  ///< that an access hit: most hit it again
 
-  void access(uintptr_t begin, uintptr_t end, bool is_store) {
+  VE_ALWAYS void access(uintptr_t begin, uintptr_t end, bool is_store) {
     if (!checks) return;
     if (allows(last_range, begin, end, is_store)) return;
     for (int r = 0; r < range_count; ++r) {
@@ -75,12 +78,12 @@ struct Core {
     }
     throw AccessViolation{begin, end, is_store};
   }
-  bool allows(int r, uintptr_t begin, uintptr_t end, bool is_store) const {
+  VE_ALWAYS bool allows(int r, uintptr_t begin, uintptr_t end, bool is_store) const {
     if (r >= range_count) return false;
     const Range& range = ranges[r];
     return begin >= range.begin && end <= range.end && (range.writable || !is_store);
   }
-  void issue(Pipe pipe, int vl, unsigned flops_per_lane = 0) {
+  VE_ALWAYS void issue(Pipe pipe, int vl, unsigned flops_per_lane = 0) {
     const auto length = static_cast<uint64_t>(vl);
     counters.instructions[pipe] += weight;
     counters.cycles[pipe] += weight * ((length + 31) / 32);

@@ -141,24 +141,24 @@ VE_PACKED(pvfmax, kAlu, ::rockmate::ve::larger(y, z))
 VE_PACKED(pvfmin, kAlu, ::rockmate::ve::smaller(y, z))
 #undef VE_PACKED
 
-// z * w + y, where y, or z, may be a scalar.
-#define VE_FUSED(name, sign_of_product, sign_of_sum)                                           \
+// +-(z * w +- y), where y, or z, may be a scalar.
+#define VE_FUSED(name, sign, sign_of_y)                                                        \
   VE_INLINE __vr _vel_##name##_vvvvl(const __vr& vy, const __vr& vz, const __vr& vw, int vl) { \
     VE_ISSUE(kFma, 2);                                                                         \
-    VE_EACH(d, __builtin_fma(sign_of_product vz.d[i], vw.d[i], sign_of_sum vy.d[i]));          \
+    VE_EACH(d, sign __builtin_fma(vz.d[i], vw.d[i], sign_of_y vy.d[i]));                       \
   }                                                                                            \
   VE_INLINE __vr _vel_##name##_vsvvl(double y, const __vr& vz, const __vr& vw, int vl) {       \
     VE_ISSUE(kFma, 2);                                                                         \
-    VE_EACH(d, __builtin_fma(sign_of_product vz.d[i], vw.d[i], sign_of_sum y));                \
+    VE_EACH(d, sign __builtin_fma(vz.d[i], vw.d[i], sign_of_y y));                             \
   }                                                                                            \
   VE_INLINE __vr _vel_##name##_vvsvl(const __vr& vy, double z, const __vr& vw, int vl) {       \
     VE_ISSUE(kFma, 2);                                                                         \
-    VE_EACH(d, __builtin_fma(sign_of_product z, vw.d[i], sign_of_sum vy.d[i]));                \
+    VE_EACH(d, sign __builtin_fma(z, vw.d[i], sign_of_y vy.d[i]));                             \
   }
 VE_FUSED(vfmadd, +, +)
 VE_FUSED(vfmsbd, +, -)
-VE_FUSED(vfnmadd, -, -)
-VE_FUSED(vfnmsbd, -, +)
+VE_FUSED(vfnmadd, -, +)
+VE_FUSED(vfnmsbd, -, -)
 #undef VE_FUSED
 
 VE_INLINE __vr _vel_vfmadd_vvvvvl(const __vr& vy, const __vr& vz, const __vr& vw, const __vr& vd,
