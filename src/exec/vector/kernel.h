@@ -37,6 +37,7 @@ class Call {
   [[nodiscard]] void* workspace() const { return run_.workspace().data(); }
   [[nodiscard]] std::uint64_t seed() const { return run_.seed(); }
   [[nodiscard]] std::uint64_t step() const { return run_.step(); }
+  [[nodiscard]] double rate() const { return run_.rate(); }
   [[nodiscard]] bool executes() const { return launcher_.executes(); }
 
   template <class Arguments>
@@ -61,6 +62,7 @@ using Maker = Prepared (*)(const KernelView& kernel);
 using Makers = std::array<Maker, kOpKinds>;
 
 void add_map_kernels(Makers& makers);
+void add_update_kernels(Makers& makers);
 void add_strided_kernels(Makers& makers);
 void add_part_kernels(Makers& makers);
 void add_product_kernels(Makers& makers);

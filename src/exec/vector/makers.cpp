@@ -8,6 +8,7 @@ namespace {
 Makers make_makers() {
   Makers makers = {};
   add_map_kernels(makers);
+  add_update_kernels(makers);
   add_strided_kernels(makers);
   add_part_kernels(makers);
   add_product_kernels(makers);

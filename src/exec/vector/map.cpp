@@ -1,6 +1,4 @@
-// Functions of one element, their gradients, updates of parameters, fills and dropout.
-
-#include <cmath>
+// Functions of one element, their gradients, fills and dropout.
 
 #include "exec/vector/kernel.h"
 
@@ -158,46 +156,6 @@ Prepared make_dropout(const KernelView& kernel) {
   }};
 }
 
-// (parameter, gradient, states...), the parameter and the states updated.
-Prepared make_update(const KernelView& kernel) {
-  const auto real = [&](const char* name) { return kernel.attributes.real(name); };
-  ve::UpdateArguments a = {};
-  a.wide = is_wide(kernel, kernel.dtype());
-  a.count = element_count(kernel.shape());
-  a.rate = real("learning_rate");
-  a.decay = real("weight_decay");
-  a.function = ve::Optimizer::kSgd;
-  if (kernel.kind == OpKind::kMomentum) {
-    a.function = ve::Optimizer::kMomentum;
-    a.momentum = real("momentum");
-  }
-  if (kernel.kind == OpKind::kAdam) {
-    a.function = ve::Optimizer::kAdam;
-    a.beta1 = real("beta1");
-    a.beta2 = real("beta2");
-    a.epsilon = real("epsilon");
-    if (kernel.attributes.flag("decoupled")) {
-      a.shrink = a.rate * a.decay;
-      a.decay = 0;
-    }
-  }
-  const std::size_t states = kernel.inputs.size() - 2;
-  return {[a, states](const Call& call) {
-    ve::UpdateArguments now = a;
-    now.parameter = call.updated(0);
-    now.gradient = call.in(1);
-    now.first = states > 0 ? call.updated(2) : nullptr;
-    now.second = states > 1 ? call.updated(3) : nullptr;
-    if (a.function == ve::Optimizer::kAdam) {
-      // The bias corrections are those of the step that ends with this run.
-      const double steps = static_cast<double>(call.step()) + 1;
-      now.rate = a.rate / (1 - std::pow(a.beta1, steps));
-      now.correction = 1 / (1 - std::pow(a.beta2, steps));
-    }
-    ROCKMATE_LAUNCH(call, ve_update, now, stretches(a.count));
-  }};
-}
-
 }  // namespace
 
 void add_map_kernels(Makers& makers) {
@@ -213,7 +171,6 @@ void add_map_kernels(Makers& makers) {
       make_gradient);
   add(makers, {kFill}, make_fill);
   add(makers, {kDropout}, make_dropout);
-  add(makers, {kSgd, kMomentum, kAdam}, make_update);
 }
 
 }  // namespace rockmate::vector

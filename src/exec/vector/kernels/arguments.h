@@ -191,7 +191,7 @@ struct LineArguments {
 };
 
 /// One task: the sum of `count` doubles (wide) or of pairwise losses, over divisor.
-enum class Pairwise : int { kSum, kSquare, kCross };
+enum class Pairwise : int { kSum, kSquare, kCross, kNorm };
 struct LossArguments {
   Pairwise function;
   bool wide;
@@ -199,6 +199,15 @@ struct LossArguments {
   void* y;
   long count;
   double divisor;
+};
+
+/// One task: min(1, largest / (root of the sum of squares + epsilon)) of scalars.
+struct ClipArguments {
+  bool wide;
+  const void* const* squares;  ///< a list that is passed along with the arguments
+  long count;
+  double largest, epsilon;
+  void* y;
 };
 
 /// One task: how many indices are not `ignored`, and the first one that is out of range.
@@ -244,15 +253,17 @@ struct ReduceArguments {
   long outer, repeats, inner;
 };
 
-enum class Optimizer : int { kSgd, kMomentum, kAdam };
+enum class Optimizer : int { kSgd, kMomentum, kAdam, kAccumulate };
 /// Tasks: stretches of kMapStretch elements.
 struct UpdateArguments {
   Optimizer function;
   bool wide;
   void* parameter;
   const void* gradient;
+  const void* factor;  ///< of the gradient, on the device; null: 1
   void *first, *second;
   long count;
+  bool starts;  ///< kAccumulate: what was there does not count
   double rate, decay, momentum, beta1, beta2, epsilon, shrink, correction;
 };
 

@@ -136,6 +136,10 @@ void loss(const LossArguments& a, long, long) {
       return;
     }
     const __vr v = Real<T>::load(x + at, 1, vl);
+    if (a.function == Pairwise::kNorm) {
+      sums = _vel_vfmadd_vvvvvl(sums, v, v, sums, vl);
+      return;
+    }
     const __vr t = Real<T>::load(target + at, 1, vl);
     if (a.function == Pairwise::kSquare) {
       const __vr distance = sub(v, t, vl);
@@ -166,8 +170,18 @@ void loss_gradient(const LossArguments& a, long begin, long end) {
   });
 }
 
+template <class T>
+void clip_factor(const ClipArguments& a, long, long) {
+  double sum = 0;
+  for (long i = 0; i < a.count; ++i) sum += double(scalar(static_cast<const T*>(a.squares[i])));
+  const double norm = _vel_lvsd_svs(_vel_vfsqrtd_vvl(_vel_vbrdd_vsl(sum, 1), 1), 0);
+  const double factor = a.largest / (norm + a.epsilon);
+  put_scalar(static_cast<T*>(a.y), T(factor < 1 ? factor : 1));
+}
+
 }  // namespace
 
+VE_KERNEL(ve_clip_factor, ClipArguments, clip_factor)
 VE_KERNEL(ve_softmax, LineArguments, softmax)
 VE_KERNEL(ve_softmax_gradient, LineArguments, softmax_gradient)
 VE_KERNEL(ve_cross_entropy, LineArguments, cross_entropy)

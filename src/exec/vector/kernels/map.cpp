@@ -231,9 +231,17 @@ void update(const UpdateArguments& a, long begin, long end) {
   const T* gradient = static_cast<const T*>(a.gradient);
   T* first = static_cast<T*>(a.first);
   T* second = static_cast<T*>(a.second);
+  const double factor = a.factor == nullptr ? 1 : double(scalar(static_cast<const T*>(a.factor)));
   for_lanes(begin * kMapStretch, least(end * kMapStretch, a.count), [&](long at, int vl) {
     const __vr w = Real<T>::load(parameter + at, 1, vl);
-    const __vr g = fma(a.decay, w, Real<T>::load(gradient + at, 1, vl), vl);
+    const __vr scaled = mul(factor, Real<T>::load(gradient + at, 1, vl), vl);
+    if (a.function == Optimizer::kAccumulate) {
+      const __vm256 starts = _vel_vfmklgt_mvl(_vel_vbrdl_vsl(a.starts ? 1 : 0, vl), vl);
+      const __vr part = mul(a.rate, scaled, vl);
+      Real<T>::store(choose(starts, part, add(w, part, vl), vl), parameter + at, 1, vl);
+      return;
+    }
+    const __vr g = fma(a.decay, w, scaled, vl);
     if (a.function == Optimizer::kSgd) {
       Real<T>::store(fma(-a.rate, g, w, vl), parameter + at, 1, vl);
       return;
