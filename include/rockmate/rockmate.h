@@ -21,3 +21,4 @@
 #include "rockmate/training_model.h"
 #include "rockmate/transport.h"
 #include "rockmate/units.h"
+#include "rockmate/vector_engine.h"

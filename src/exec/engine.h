@@ -71,6 +71,10 @@ class Engine {
 /// `threads` as there.
 [[nodiscard]] std::unique_ptr<Engine> make_cpu_engine(int threads = 0);
 
+/// Vector programs for an emulated Vector Engine, in float32 and float64, for the ops that its
+/// kernels take; it has no others. `threads` of the host as above: they stand for cores.
+[[nodiscard]] std::unique_ptr<Engine> make_vector_engine(int threads = 0);
+
 /// An engine by name. Throws InvalidInput that lists those there are.
 [[nodiscard]] std::unique_ptr<Engine> make_engine(std::string_view name, int threads = 0);
 

@@ -1,0 +1,270 @@
+// What the host tells a kernel: addresses in the device's memory, null where an operand is absent,
+// and sizes in elements. A kernel is called as kernel(&arguments, begin, end) for a range of its
+// tasks; each of them makes results of its own, so it does not matter who runs which.
+#pragma once
+
+#include <stdint.h>
+
+namespace rockmate::ve {
+
+constexpr int kMostAxes = 8;
+
+enum class Function : int {
+  kRelu,
+  kLeakyRelu,
+  kClip,  // first: they have a mask
+  kElu,
+  kGelu,
+  kGeluTanh,
+  kSigmoid,
+  kTanh,
+  kHardSigmoid,
+  kHardSwish,
+  kSilu,
+  kSoftplus,
+  kExp,
+  kLog,
+  kSqrt,
+  kPow,
+  kErf,
+  kAbs,
+  kSin,
+  kCos,
+  kScale
+};
+
+/// y = f(x), or dx = dy f'(saved). Tasks: stretches of kMapStretch elements.
+constexpr long kMapStretch = 1024;
+struct MapArguments {
+  Function function;
+  bool wide;  ///< float64, else float32
+  const void *x, *saved;
+  void* y;
+  void* mask;             ///< written by the activation; null: not asked for
+  const void* read_mask;  ///< read by the gradient instead of `saved`
+  double p, q;
+  long count;
+};
+
+/// A space of elements through which operands move with strides of their own; lanes run along the
+/// last axis. Tasks: its rows.
+struct Space {
+  int rank;  ///< without the last axis
+  long extents[kMostAxes];
+  long length;                 ///< of the last axis
+  long strides[3][kMostAxes];  ///< of the operands
+  long lane_strides[3];
+};
+
+enum class Binary : int { kAdd, kSub, kMul, kDiv, kMaximum, kMinimum };
+struct BinaryArguments {
+  Binary function;
+  bool wide;
+  const void *a, *b;
+  void* y;
+  Space space;  ///< y, a, b
+};
+
+/// y = x, or factor * x + addend where `computes`. Elements of 4 or 8 bytes.
+struct CopyArguments {
+  bool wide, computes;
+  double factor;
+  const void *x, *addend;
+  void* y;
+  Space space;  ///< y, x, addend
+};
+
+/// Tasks: stretches of kMapStretch elements.
+struct FillArguments {
+  bool wide;
+  double value;
+  void* y;
+  long count;
+};
+
+/// c[r, q] = sum over k of a[r, k] b[k, q], + bias + addend, for several products.
+/// Tasks of `outer`: products, blocks of rows, registers of columns; of `dot`: products, blocks of
+/// rows, blocks of columns.
+/// Registers of rows, and columns, of a task of `dot`.
+constexpr int kDotRegisters = 4;
+constexpr int kDotColumns = 4;
+struct ProductArguments {
+  bool wide;
+  const void *a, *b, *bias, *addend;
+  void* c;
+  long rows, inner, columns;
+  long a_row, a_inner, b_inner, b_column, c_row, c_column, bias_row, bias_column;
+  int rank;  ///< of the space of products
+  long extents[kMostAxes], a_strides[kMostAxes], b_strides[kMostAxes];
+  long c_product;
+  int block;  ///< accumulators of `outer`: 1, 2, 4, 8 or 16, of one or two rows each
+};
+
+/// The places of a window along one axis: weight and offset grow evenly.
+struct AxisTaps {
+  long count, weight, weight_step, offset, offset_step;
+};
+/// One lattice of results (src/exec/reference/taps.h). Position t reads the image at t * step +
+/// offset, and lies at first + t * spacing.
+struct Grid {
+  int rank;
+  long counts[kMostAxes], step[kMostAxes], first[kMostAxes], spacing[kMostAxes];
+  long image[kMostAxes], result[kMostAxes];
+  AxisTaps taps[kMostAxes];
+  long positions, pixels, results;
+  bool is_plain;  ///< unit steps, and as many positions as pixels along each axis
+  /// Chunks of positions: of one image each, or of all images one behind the other.
+  bool joins_images;
+  long chunks, chunk;
+};
+
+enum class Epilogue : int { kNone, kRelu, kClip };
+/// Tasks: groups, blocks of output channels, chunks.
+struct ConvArguments {
+  bool wide;
+  const void *x, *weight, *bias;
+  void* y;
+  Grid grid;
+  long batch, groups, in, out;  ///< channels per group
+  long weight_group, weight_out, weight_in;
+  int block;
+  Epilogue epilogue;
+  double low, high;  ///< of kClip
+};
+
+/// dw[o, c, tap] = sum of dy x. Tasks: groups, blocks of output channels, taps, blocks of input
+/// channels.
+struct WeightGradientArguments {
+  bool wide;
+  const void *x, *dy;
+  void* dw;
+  Grid grid;
+  long batch, groups, in, out;
+  int rows, columns;  ///< of a block: registers of output channels, input channels
+};
+
+/// 1x1 convolution, bias, ReLU, and the mean over all pixels. Tasks: images, blocks of channels.
+struct ConvPoolArguments {
+  bool wide;
+  const void *x, *weight, *bias;
+  void* y;
+  long batch, in, out, pixels;
+  int block;
+};
+
+/// As NormPlan (src/exec/reference/norm_plan.h); elements of a run are element_stride apart.
+struct NormArguments {
+  bool wide, per_element, relu;
+  const void *x, *dy, *scale, *bias, *means, *variances;
+  void *y, *mean_out, *variance_out, *dscale, *dbias;
+  long sets, runs, length, set_stride, run_stride, element_stride, period, affine_set, affine_run;
+  double epsilon;
+};
+
+struct RunningArguments {
+  bool wide, running_wide;
+  const void* batch;
+  void* running;
+  double momentum, factor;
+  long channels;
+};
+
+/// Tasks: stretches of kPoolStretch results (of pixels, in gradients).
+constexpr long kPoolStretch = 1024;
+struct PoolArguments {
+  bool wide, byte_indices, counts_padding;
+  const void *x, *indices;
+  void *y, *index_out;
+  Grid grid;
+  long planes;
+  long pads_before[kMostAxes], pads_behind[kMostAxes];
+};
+
+/// Lines of elements `stride` apart. Tasks: lines.
+struct LineArguments {
+  bool wide, is_log, wide_targets;
+  const void *x, *dy, *targets, *log_sums, *scale;
+  void *y, *log_sum_out;
+  double* parts;  ///< of the loss
+  long lines, length, stride, ignored;
+  double counted;
+};
+
+/// One task: the sum of `count` doubles (wide) or of pairwise losses, over divisor.
+enum class Pairwise : int { kSum, kSquare, kCross, kNorm };
+struct LossArguments {
+  Pairwise function;
+  bool wide;
+  const void *x, *target, *scale;
+  void* y;
+  long count;
+  double divisor;
+};
+
+/// One task: min(1, largest / (root of the sum of squares + epsilon)) of scalars.
+struct ClipArguments {
+  bool wide;
+  const void* const* squares;  ///< a list that is passed along with the arguments
+  long count;
+  double largest, epsilon;
+  void* y;
+};
+
+/// One task: how many indices are not `ignored`, and the first one that is out of range.
+struct CheckArguments {
+  bool wide_indices;
+  const void* indices;
+  long count, below;
+  bool has_ignored;
+  long ignored;
+  long* counted;
+  long* bad;  ///< -1: none
+};
+
+/// Tasks: picks (gather), columns in registers (gradient).
+struct GatherArguments {
+  bool wide, wide_indices;
+  const void *x, *indices;
+  void* y;
+  long picks, outer, rows, width;
+};
+
+/// Tasks: registers of blocks of four elements.
+struct DropoutArguments {
+  bool wide;
+  const void* x;
+  void* y;
+  long count;
+  double rate, scale;
+  uint64_t seed;
+  uint32_t stream, step;
+};
+
+enum class Reduction : int { kSum, kMaximum, kMinimum };
+/// Tasks: kept places, times registers of columns where the innermost block is kept.
+struct ReduceArguments {
+  Reduction function;
+  bool wide, inner_is_reduced;
+  const void* x;
+  void* y;
+  double share;
+  int kept_rank, reduced_rank;
+  long kept[kMostAxes], kept_strides[kMostAxes], reduced[kMostAxes], reduced_strides[kMostAxes];
+  long outer, repeats, inner;
+};
+
+enum class Optimizer : int { kSgd, kMomentum, kAdam, kAccumulate };
+/// Tasks: stretches of kMapStretch elements.
+struct UpdateArguments {
+  Optimizer function;
+  bool wide;
+  void* parameter;
+  const void* gradient;
+  const void* factor;  ///< of the gradient, on the device; null: 1
+  void *first, *second;
+  long count;
+  bool starts;  ///< kAccumulate: what was there does not count
+  double rate, decay, momentum, beta1, beta2, epsilon, shrink, correction;
+};
+
+}  // namespace rockmate::ve

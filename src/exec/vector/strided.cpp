@@ -1,0 +1,192 @@
+// Arithmetic with broadcasting, and what reads or writes with strides: transpose, expand, slice,
+// pad, reshape.
+
+#include <algorithm>
+
+#include "exec/vector/space.h"
+
+namespace rockmate::vector {
+namespace {
+
+using reference::broadcast_strides;
+using reference::row_major;
+
+ve::Binary binary_of(OpKind kind) {
+  switch (kind) {
+    case OpKind::kAdd:
+      return ve::Binary::kAdd;
+    case OpKind::kSub:
+      return ve::Binary::kSub;
+    case OpKind::kMul:
+      return ve::Binary::kMul;
+    case OpKind::kDiv:
+      return ve::Binary::kDiv;
+    case OpKind::kMaximum:
+      return ve::Binary::kMaximum;
+    default:
+      return ve::Binary::kMinimum;
+  }
+}
+
+Prepared make_binary(const KernelView& kernel) {
+  const Shape& y = kernel.out_shape();
+  ve::BinaryArguments a = {};
+  a.function = binary_of(kernel.kind);
+  a.wide = is_wide(kernel, kernel.dtype());
+  a.space = make_space(
+      kernel, y,
+      {row_major(y), broadcast_strides(kernel.shape(0), y), broadcast_strides(kernel.shape(1), y)});
+  return {[a](const Call& call) mutable {
+    a.a = call.in(0);
+    a.b = call.in(1);
+    a.y = call.out();
+    ROCKMATE_LAUNCH(call, ve_binary, a, rows_of(a.space));
+  }};
+}
+
+// Copies may be of whole numbers too.
+bool is_wide_element(const KernelView& kernel, DType dtype) {
+  if (dtype == DType::kInt64) return true;
+  return dtype == DType::kInt32 ? false : is_wide(kernel, dtype);
+}
+
+// y[i] = factor * x[origin + strided i], plus the addend.
+Prepared strided_copy(const KernelView& kernel, Strides strides, long origin = 0,
+                      double factor = 1) {
+  const Shape& y = kernel.out_shape();
+  ve::CopyArguments a = {};
+  a.factor = factor;
+  a.computes = kernel.adds || factor != 1;
+  a.wide = a.computes ? is_wide(kernel, kernel.dtype()) : is_wide_element(kernel, kernel.dtype());
+  std::vector<Strides> operands = {row_major(y), std::move(strides)};
+  if (kernel.adds) operands.push_back(row_major(y));
+  a.space = make_space(kernel, y, std::move(operands));
+  const long bytes = origin * (a.wide ? 8 : 4);
+  return {[a, bytes](const Call& call) mutable {
+    a.x = static_cast<const std::byte*>(call.in()) + bytes;
+    a.addend = call.addend();
+    a.y = call.out();
+    ROCKMATE_LAUNCH(call, ve_copy, a, rows_of(a.space));
+  }};
+}
+
+Prepared make_transpose(const KernelView& kernel) {
+  const Strides x = row_major(kernel.shape());
+  Strides strides;
+  for (const std::int64_t axis : kernel.attributes.integers("permutation")) {
+    strides.push_back(x[static_cast<std::size_t>(axis)]);
+  }
+  return strided_copy(kernel, std::move(strides));
+}
+
+Prepared make_expand(const KernelView& kernel) {
+  return strided_copy(kernel, broadcast_strides(kernel.shape(), kernel.out_shape()), 0,
+                      kernel.attributes.real("factor", 1));
+}
+
+Prepared make_slice(const KernelView& kernel) {
+  const auto& starts = kernel.attributes.integers("starts");
+  const auto& steps = kernel.attributes.integers("steps");
+  Strides strides = row_major(kernel.shape());
+  long origin = 0;
+  for (std::size_t a = 0; a < strides.size(); ++a) {
+    origin += starts[a] * strides[a];
+    strides[a] *= steps[a];
+  }
+  return strided_copy(kernel, std::move(strides), origin);
+}
+
+// A view lies where its input lies; where it does not, it is a copy.
+Prepared make_reshape(const KernelView& kernel) {
+  auto copy = strided_copy(kernel, row_major(kernel.out_shape()));
+  return {[body = std::move(copy.body)](const Call& call) {
+    if (call.in() != call.out()) body(call);
+  }};
+}
+
+// The value everywhere, and then the part of x that lies within.
+Prepared make_pad(const KernelView& kernel) {
+  const Shape& x = kernel.shape();
+  const Shape& y = kernel.out_shape();
+  const auto& before = kernel.attributes.integers("before");
+  ve::FillArguments fill = {};
+  fill.wide = is_wide(kernel, kernel.dtype());
+  fill.value = kernel.attributes.real("value");
+  fill.count = element_count(y);
+  Shape part;
+  long from = 0;
+  long to = 0;
+  for (std::size_t a = 0; a < x.size(); ++a) {
+    const long first = std::max<long>(0, -before[a]);
+    const long last = std::min<long>(x[a], y[a] - before[a]);
+    part.push_back(std::max<long>(0, last - first));
+    from += first * row_major(x)[a];
+    to += (first + before[a]) * row_major(y)[a];
+  }
+  ve::CopyArguments copy = {};
+  copy.wide = fill.wide;
+  copy.space = make_space(kernel, part, {row_major(y), row_major(x)});
+  const long width = fill.wide ? 8 : 4;
+  return {[=](const Call& call) mutable {
+    fill.y = call.out();
+    ROCKMATE_LAUNCH(call, ve_fill, fill, ceil_div(fill.count, ve::kMapStretch));
+    copy.x = static_cast<const std::byte*>(call.in()) + from * width;
+    copy.y = static_cast<std::byte*>(call.out()) + to * width;
+    ROCKMATE_LAUNCH(call, ve_copy, copy, rows_of(copy.space));
+  }};
+}
+
+// dx = zeros or the addend, plus dy where the slice read.
+Prepared make_slice_gradient(const KernelView& kernel) {
+  const Shape& x = kernel.out_shape();
+  const Shape& y = kernel.shape();
+  const auto& starts = kernel.attributes.integers("starts");
+  const auto& steps = kernel.attributes.integers("steps");
+  Strides strides = row_major(x);
+  long origin = 0;
+  for (std::size_t a = 0; a < starts.size(); ++a) {
+    origin += starts[a] * strides[a];
+    strides[a] *= steps[a];
+  }
+  ve::CopyArguments begin = {};
+  begin.wide = is_wide(kernel, kernel.dtype());
+  begin.space = make_space(kernel, x, {row_major(x), row_major(x)});
+  ve::FillArguments fill = {};
+  fill.wide = begin.wide;
+  fill.count = element_count(x);
+  ve::CopyArguments put = {};
+  put.wide = begin.wide;
+  put.computes = true;
+  put.factor = 1;
+  put.space = make_space(kernel, y, {strides, row_major(y), strides});
+  const long bytes = origin * (begin.wide ? 8 : 4);
+  return {[=](const Call& call) mutable {
+    if (call.addend() == nullptr) {
+      fill.y = call.out();
+      ROCKMATE_LAUNCH(call, ve_fill, fill, ceil_div(fill.count, ve::kMapStretch));
+    } else if (call.addend() != call.out()) {
+      begin.x = call.addend();
+      begin.y = call.out();
+      ROCKMATE_LAUNCH(call, ve_copy, begin, rows_of(begin.space));
+    }
+    put.x = call.in();
+    put.y = static_cast<std::byte*>(call.out()) + bytes;
+    put.addend = put.y;
+    ROCKMATE_LAUNCH(call, ve_copy, put, rows_of(put.space));
+  }};
+}
+
+}  // namespace
+
+void add_strided_kernels(Makers& makers) {
+  using enum OpKind;
+  add(makers, {kAdd, kSub, kMul, kDiv, kMaximum, kMinimum}, make_binary);
+  add(makers, {kTranspose}, make_transpose);
+  add(makers, {kExpand}, make_expand);
+  add(makers, {kSlice}, make_slice);
+  add(makers, {kReshape}, make_reshape);
+  add(makers, {kPad}, make_pad);
+  add(makers, {kSliceGradient}, make_slice_gradient);
+}
+
+}  // namespace rockmate::vector

@@ -1,0 +1,278 @@
+// The vector engine beyond the conformance suite: fused kernels, what happens to a kernel that goes
+// astray, the same bits whatever the plan, and the numbers of the reference engine.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "exec/engine.h"
+#include "exec/vector/grid.h"
+#include "exec/vector/kernel.h"
+#include "exec/vector/launchers.h"
+#include "rockmate/error.h"
+#include "rockmate/plan.h"
+#include "support/random_plan.h"
+#include "support/schedules.h"
+#include "support/small_models.h"
+#include "support/throws.h"
+#include "support/training_run.h"
+
+namespace rockmate {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::vector<float> draw(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  std::vector<float> numbers(count);
+  for (float& x : numbers) x = uniform(random);
+  return numbers;
+}
+
+// Runs kernels on buffers of a test.
+class Rig {
+ public:
+  template <class T>
+  void give(const std::vector<T>& buffer, bool writable = false) {
+    launcher_.allow(buffer.data(), Bytes(static_cast<std::int64_t>(buffer.size() * sizeof(T))),
+                    writable);
+  }
+  template <class Arguments>
+  void run(ve::Entry entry, const Arguments& arguments, long tasks) {
+    launcher_.launch("a kernel", entry, &arguments, tasks);
+  }
+
+ private:
+  vector::ExecutingLauncher launcher_{"an op", 2};
+};
+
+// A plain square image, with whatever the fields say.
+ve::ConvArguments convolution(long batch, long in, long out, long size, long window) {
+  ve::ConvArguments a = {};
+  a.batch = batch;
+  a.groups = 1;
+  a.in = in;
+  a.out = out;
+  a.weight_in = window * window;
+  a.weight_out = in * a.weight_in;
+  a.block = 4;
+  ve::Grid& grid = a.grid;
+  grid.rank = 2;
+  for (int d = 0; d < 2; ++d) {
+    grid.counts[d] = grid.image[d] = grid.result[d] = size;
+    grid.step[d] = grid.spacing[d] = 1;
+    grid.taps[d] = {window, 0, d == 0 ? window : 1, -window / 2, 1};
+  }
+  grid.positions = grid.pixels = grid.results = size * size;
+  grid.is_plain = true;
+  vector::cut_into_chunks(grid, batch);
+  return a;
+}
+long tasks_of(const ve::ConvArguments& a) {
+  return vector::ceil_div(a.out, a.block * 2) * vector::chunk_count(a.grid, a.batch);
+}
+
+TEST(FusedKernels, ActivateWhatAConvolutionSums) {
+  for (const long size : {5, 13, 20}) {
+    const long batch = 3, in = 6, out = 9;
+    const auto x = draw(static_cast<std::size_t>(batch * in * size * size), 1);
+    const auto w = draw(static_cast<std::size_t>(out * in * 9), 2);
+    const auto bias = draw(static_cast<std::size_t>(out), 3);
+    std::vector<float> plain(static_cast<std::size_t>(batch * out * size * size));
+    std::vector<float> relu(plain.size()), clip(plain.size());
+    Rig rig;
+    for (const auto* buffer : {&x, &w, &bias}) rig.give(*buffer);
+    for (const auto* buffer : {&plain, &relu, &clip}) rig.give(*buffer, true);
+    ve::ConvArguments a = convolution(batch, in, out, size, 3);
+    a.x = x.data();
+    a.weight = w.data();
+    a.bias = bias.data();
+    a.low = -0.25;
+    a.high = 0.5;
+    for (const auto& [epilogue, y] :
+         {std::pair{ve::Epilogue::kNone, &plain}, std::pair{ve::Epilogue::kRelu, &relu},
+          std::pair{ve::Epilogue::kClip, &clip}}) {
+      a.epilogue = epilogue;
+      a.y = y->data();
+      rig.run(ve::ve_conv, a, tasks_of(a));
+    }
+    int negative = 0;
+    for (std::size_t e = 0; e < plain.size(); ++e) {
+      ASSERT_EQ(relu[e], std::max(plain[e], 0.0F)) << e;
+      ASSERT_EQ(clip[e], std::clamp(plain[e], -0.25F, 0.5F)) << e;
+      negative += plain[e] < 0 ? 1 : 0;
+    }
+    EXPECT_GT(negative, 10);
+  }
+}
+
+TEST(FusedKernels, ActivateWhatABatchNormMakes) {
+  const long batch = 4, channels = 5, pixels = 70;
+  const auto x = draw(static_cast<std::size_t>(batch * channels * pixels), 4);
+  const auto scale = draw(static_cast<std::size_t>(channels), 5);
+  const auto bias = draw(static_cast<std::size_t>(channels), 6);
+  std::vector<float> plain(x.size()), relu(x.size());
+  Rig rig;
+  for (const auto* buffer : {&x, &scale, &bias}) rig.give(*buffer);
+  for (const auto* buffer : {&plain, &relu}) rig.give(*buffer, true);
+  ve::NormArguments a = {};
+  a.x = x.data();
+  a.scale = scale.data();
+  a.bias = bias.data();
+  a.sets = a.period = channels;
+  a.runs = batch;
+  a.length = a.set_stride = pixels;
+  a.run_stride = channels * pixels;
+  a.element_stride = a.affine_set = 1;
+  a.epsilon = 1e-5;
+  a.y = plain.data();
+  rig.run(ve::ve_norm, a, a.sets);
+  a.relu = true;
+  a.y = relu.data();
+  rig.run(ve::ve_norm, a, a.sets);
+  for (std::size_t e = 0; e < x.size(); ++e) ASSERT_EQ(relu[e], std::max(plain[e], 0.0F)) << e;
+}
+
+// SqueezeNet's end: a 1x1 convolution of 13x13 images, ReLU, and the mean over all pixels.
+TEST(FusedKernels, ConvolveActivateAndPoolAtOnce) {
+  for (const bool has_bias : {true, false}) {
+    const long batch = 2, in = 37, out = 21, pixels = 13 * 13;
+    const auto x = draw(static_cast<std::size_t>(batch * in * pixels), 7);
+    const auto w = draw(static_cast<std::size_t>(out * in), 8);
+    const auto bias = draw(static_cast<std::size_t>(out), 9);
+    std::vector<float> y(static_cast<std::size_t>(batch * out));
+    Rig rig;
+    for (const auto* buffer : {&x, &w, &bias}) rig.give(*buffer);
+    rig.give(y, true);
+    ve::ConvPoolArguments a = {};
+    a.x = x.data();
+    a.weight = w.data();
+    a.bias = has_bias ? bias.data() : nullptr;
+    a.y = y.data();
+    a.batch = batch;
+    a.in = in;
+    a.out = out;
+    a.pixels = pixels;
+    rig.run(ve::ve_conv_relu_pool, a, batch * vector::ceil_div(out, 16));
+    for (long n = 0; n < batch; ++n) {
+      for (long o = 0; o < out; ++o) {
+        double sum = 0;
+        for (long p = 0; p < pixels; ++p) {
+          double value = has_bias ? bias[static_cast<std::size_t>(o)] : 0;
+          for (long c = 0; c < in; ++c) {
+            value += double{w[static_cast<std::size_t>(o * in + c)]} *
+                     x[static_cast<std::size_t>((n * in + c) * pixels + p)];
+          }
+          sum += std::max(value, 0.0);
+        }
+        EXPECT_NEAR(y[static_cast<std::size_t>(n * out + o)], sum / static_cast<double>(pixels),
+                    1e-5);
+      }
+    }
+  }
+}
+
+TEST(AstrayKernels, AreCaughtAndNamed) {
+  const auto x = draw(1000, 1);
+  std::vector<float> y(1000);
+  Rig rig;
+  rig.give(x);
+  rig.give(y, true);
+  ve::MapArguments a = {};
+  a.function = ve::Function::kRelu;
+  a.x = x.data();
+  a.y = y.data();
+  a.count = 1000;
+  EXPECT_NO_THROW(rig.run(ve::ve_map, a, 1));
+  const auto message = [&] {
+    try {
+      rig.run(ve::ve_map, a, 2);
+    } catch (const InternalError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  a.count = 1100;
+  EXPECT_THAT(message(), HasSubstr("op 'an op': kernel a kernel loads bytes"));
+  a.count = 1000;
+  a.y = y.data() + 1;
+  EXPECT_THAT(message(), HasSubstr("stores to bytes"));
+  a.y = const_cast<float*>(x.data());
+  EXPECT_THAT(message(), HasSubstr("stores to bytes")) << "an input that is not updated";
+}
+
+TEST(VectorEngine, SaysWhatItHasNoKernelFor) {
+  GraphBuilder b("compare");
+  const TensorId x = b.parameter("x", {4});
+  b.loss(b.reduce_sum(b.where(b.less(x, b.scalar(0)), x, b.mul(x, x)), {}, false));
+  TrainingOptions options;
+  options.workspace = [engine = std::shared_ptr<Engine>(make_vector_engine(1))](
+                          const KernelSpec& spec) { return engine->workspace(spec); };
+  const std::string message = testing::message_of(
+      [&] { static_cast<void>(make_training_model(std::move(b).build(), options)); });
+  EXPECT_THAT(message, HasSubstr("the vector engine has no kernel for it"));
+  EXPECT_THAT(message, HasSubstr("(less)"));
+}
+
+class VectorTraining : public ::testing::TestWithParam<std::size_t> {
+ protected:
+  // Small models use what the engine has no kernel for, here and there.
+  [[nodiscard]] bool runs() const {
+    const auto engine = make_vector_engine(1);
+    for (std::size_t o = 0; o < model_.kernels.size(); ++o) {
+      const KernelSpec spec = kernel_spec(model_, OpId(o));
+      const std::string message =
+          testing::message_of([&] { static_cast<void>(engine->workspace(spec)); });
+      if (!message.empty()) return false;
+    }
+    return true;
+  }
+  const testing::NamedModel named_ = testing::small_models()[GetParam()];
+  const TrainingModel model_ = testing::trainable(named_.graph, OptimizerKind::kAdam, Bytes(4096));
+};
+
+double number(const testing::Bits& bits) {
+  float value;
+  EXPECT_EQ(bits.size(), sizeof(value));
+  std::memcpy(&value, bits.data(), sizeof(value));
+  return value;
+}
+
+TEST_P(VectorTraining, HasTheBitsOfThePlainIterationOnAnySchedule) {
+  if (!runs()) GTEST_SKIP() << named_.name << " needs kernels that the vector engine lacks";
+  constexpr std::size_t kSteps = 2;
+  const auto plain =
+      testing::train(model_, testing::plain_plan(model_), make_vector_engine(1), kSteps);
+  for (std::uint64_t seed = 0; seed < 2; ++seed) {
+    const Schedule schedule = testing::recomputed_schedule(model_.graph, seed);
+    const auto found = testing::train(model_, testing::plan_of(model_.graph, schedule),
+                                      make_vector_engine(2), kSteps);
+    for (std::size_t step = 0; step < kSteps; ++step) {
+      EXPECT_EQ(testing::difference(plain[step], found[step]), "") << "step " << step;
+    }
+  }
+}
+
+TEST_P(VectorTraining, HasTheLossesOfTheReferenceEngine) {
+  if (!runs()) GTEST_SKIP() << named_.name << " needs kernels that the vector engine lacks";
+  const auto expected =
+      testing::train(model_, testing::plain_plan(model_), make_reference_engine(1), 3);
+  const auto found = testing::train(model_, testing::plain_plan(model_), make_vector_engine(1), 3);
+  for (std::size_t step = 0; step < 3; ++step) {
+    ASSERT_EQ(found[step].losses.size(), expected[step].losses.size());
+    for (const auto& [name, bits] : expected[step].losses) {
+      const double loss = number(bits);
+      EXPECT_NEAR(number(found[step].losses.at(name)), loss, 1e-3 * std::max(1.0, std::abs(loss)));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, VectorTraining,
+                         ::testing::Range(std::size_t{0}, testing::small_models().size()),
+                         [](const auto& i) { return testing::small_models()[i.param].name; });
+
+}  // namespace
+}  // namespace rockmate
