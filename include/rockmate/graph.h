@@ -99,8 +99,8 @@ struct Tensor {
 };
 
 /// What an op computes. The op table (src/graph/op_table.h) has one entry for each of them: inputs,
-/// attributes and outputs are told there. The kinds of the second part are what gradients and
-/// optimizers add; a kind of the first part may stand in a backward pass as well. Those of the last
+/// attributes and outputs are told there. The kinds of the second part are what gradients, fusion
+/// and optimizers add; a kind of the first part may stand in a backward pass as well. Those of the last
 /// part are of pipelines alone.
 enum class OpKind : std::uint8_t {
   kConv,
@@ -171,6 +171,9 @@ enum class OpKind : std::uint8_t {
   kBinaryCrossEntropy,
 
   kFill,
+  kBatchNormStatistics,
+  kBatchNormApply,
+  kFused,
   kConvWeightGradient,
   kLinearWeightGradient,
   kBatchNormGradient,
@@ -223,7 +226,9 @@ inline constexpr std::size_t kOpKinds = static_cast<std::size_t>(OpKind::kRefres
 [[nodiscard]] std::string_view to_string(OpKind kind);
 [[nodiscard]] std::optional<OpKind> parse_op_kind(std::string_view word);
 
-using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+struct FusedParts;
+using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                               std::shared_ptr<const FusedParts>>;
 
 /// The attributes of a node, by name. The readers throw InvalidInput where the attribute is absent
 /// (and has no fallback) or of another type.
@@ -241,6 +246,9 @@ class Attributes {
   [[nodiscard]] bool flag(std::string_view name) const;  ///< absent is false
   [[nodiscard]] const std::string& text(std::string_view name) const;
   [[nodiscard]] const std::vector<std::int64_t>& integers(std::string_view name) const;
+  /// Of a fused op: attribute "parts".
+  [[nodiscard]] const std::shared_ptr<const FusedParts>& shared_parts() const;
+  [[nodiscard]] const FusedParts& parts() const { return *shared_parts(); }
 
   [[nodiscard]] auto begin() const { return items_.begin(); }
   [[nodiscard]] auto end() const { return items_.end(); }
@@ -251,6 +259,25 @@ class Attributes {
 };
 /// "axis=1, strides=[2, 2]", by name.
 [[nodiscard]] std::string to_string(const Attributes& attributes);
+
+/// One of the ops that a fused op is made of.
+struct FusedPart {
+  OpKind kind = OpKind::kAdd;
+  Attributes attributes;
+  std::vector<std::size_t> inputs;  ///< slots
+  std::vector<TensorType> outputs;
+};
+
+/// What a fused op computes: parts that run one after the other. Tensors are *slots*: first the
+/// inputs of the op, then the outputs of all parts, in their order.
+struct FusedParts {
+  std::size_t inputs = 0;  ///< of the fused op
+  std::vector<FusedPart> parts;
+  std::vector<std::size_t> outputs;   ///< of the fused op: slots that parts make
+  std::vector<std::size_t> optional;  ///< positions in `outputs` that a run may skip
+};
+/// "$2=add($0, $1) $3=relu($2) -> $3", with the attributes that change the cost.
+[[nodiscard]] std::string to_string(const FusedParts& parts);
 
 struct Node {
   std::string name;

@@ -65,6 +65,9 @@ struct TrainingOptions {
   /// Parameters change after every so many iterations, by the mean of their gradients, which add up
   /// in sources of their own.
   std::int64_t accumulate = 1;
+  /// Makes one op of several where a planner loses nothing by it (papers/fusion.md). Not a bit of
+  /// what the reference engine computes changes.
+  bool fuse = false;
   CostModel costs = CostModel::analytic("a100");
   /// What the engine that is to run the iteration needs for an op, whatever the costs say; may be
   /// null. `engine_workspace` (executor.h) makes it.

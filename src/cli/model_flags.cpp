@@ -62,6 +62,10 @@ void ModelFlags::add_to(CLI::App& verb) {
                               default_device))
       ->type_name("PRESET")
       ->group(kGroup);
+  verb.add_flag("--fuse,!--no-fuse", fuse,
+                "make one op of several, such as a batch norm with its activation, where planning "
+                "loses nothing by it")
+      ->group(kGroup);
 }
 
 void ModelFlags::add_engine_to(CLI::App& verb) {
@@ -94,6 +98,7 @@ TrainingOptions ModelFlags::training_options() const {
   TrainingOptions options;
   if (optimizer) options.optimizer = parse_optimizer(*optimizer);
   options.costs = cost_model();
+  options.fuse = fuse.value_or(false);
   if (engine) options.workspace = engine_workspace(*engine);
   return options;
 }
@@ -114,11 +119,15 @@ CostModel ModelFlags::cost_model() const {
 }
 
 void ModelFlags::refuse_onnx_options() const {
-  const std::pair<const char*, bool> options[] = {
-      {"--batch", batch.has_value()},          {"--sample-shape", !sample_shape.empty()},
-      {"--optimizer", optimizer.has_value()},  {"--loss", loss.has_value()},
-      {"--data-inputs", !data_inputs.empty()}, {"--costs", costs.has_value()},
-      {"--device", device.has_value()},        {"--engine", engine.has_value()}};
+  const std::pair<const char*, bool> options[] = {{"--batch", batch.has_value()},
+                                                  {"--sample-shape", !sample_shape.empty()},
+                                                  {"--optimizer", optimizer.has_value()},
+                                                  {"--loss", loss.has_value()},
+                                                  {"--data-inputs", !data_inputs.empty()},
+                                                  {"--costs", costs.has_value()},
+                                                  {"--device", device.has_value()},
+                                                  {"--engine", engine.has_value()},
+                                                  {"--fuse", fuse.has_value()}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;
     throw InvalidInput(fmt::format(

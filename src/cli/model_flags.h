@@ -27,6 +27,7 @@ struct ModelFlags {
   std::optional<std::string> costs;
   std::optional<std::string> device;
   std::optional<std::string> engine;
+  std::optional<bool> fuse;
   std::string default_device = "a100";  ///< that of the verb
 
   void add_to(CLI::App& verb);

@@ -156,6 +156,7 @@ void TrainFlags::check() const {
 TrainingOptions TrainFlags::training_options() const {
   TrainingOptions options = model.training_options();
   options.workspace = engine_workspace(engine, planning.threads);
+  options.fuse = model.fuse.value_or(engine == "cpu");
   if (learning_rate) options.learning_rate = *learning_rate;
   options.weight_decay = weight_decay;
   options.clip_norm = clip_norm;

@@ -20,6 +20,8 @@ template <>
 constexpr std::string_view kTypeName<std::string> = "a text";
 template <>
 constexpr std::string_view kTypeName<std::vector<std::int64_t>> = "a list of whole numbers";
+template <>
+constexpr std::string_view kTypeName<std::shared_ptr<const FusedParts>> = "a list of parts";
 
 template <class T>
 const T& typed(std::string_view name, const Attribute* attribute) {
@@ -37,6 +39,9 @@ struct Printer {
   std::string operator()(double value) const { return fmt::format("{}", value); }
   std::string operator()(const std::string& value) const { return value; }
   std::string operator()(const std::vector<std::int64_t>& value) const { return to_string(value); }
+  std::string operator()(const std::shared_ptr<const FusedParts>& value) const {
+    return to_string(*value);
+  }
 };
 
 }  // namespace
@@ -87,6 +92,10 @@ const std::string& Attributes::text(std::string_view name) const {
 
 const std::vector<std::int64_t>& Attributes::integers(std::string_view name) const {
   return typed<std::vector<std::int64_t>>(name, find(name));
+}
+
+const std::shared_ptr<const FusedParts>& Attributes::shared_parts() const {
+  return typed<std::shared_ptr<const FusedParts>>("parts", find("parts"));
 }
 
 std::string to_string(const Attributes& attributes) {

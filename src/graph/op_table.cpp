@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "graph/fused_layout.h"
 #include "graph/ops/families.h"
 #include "rockmate/error.h"
 
@@ -17,7 +18,7 @@ OpDefinitions make_table() {
        {add_convolution_ops, add_linear_ops, add_normalization_ops, add_pooling_ops,
         add_activation_ops, add_softmax_ops, add_random_ops, add_indexing_ops, add_part_ops,
         add_movement_ops, add_resize_ops, add_arithmetic_ops, add_comparison_ops, add_unary_ops,
-        add_reduction_ops, add_loss_ops, add_optimizer_ops, add_communication_ops}) {
+        add_reduction_ops, add_loss_ops, add_optimizer_ops, add_fused_ops, add_communication_ops}) {
     add(entries);
   }
   OpDefinitions table(kOpKinds);
@@ -40,11 +41,32 @@ OpView without_addend(const OpView& op) {
   return view;
 }
 
+bool has_matrix_part(const OpView& op) {
+  const auto& parts = op.attributes.parts().parts;
+  return std::any_of(parts.begin(), parts.end(),
+                     [](const FusedPart& part) { return definition(part.kind).is_matrix; });
+}
+
 }  // namespace
 
 const OpDefinition& definition(OpKind kind) {
   static const OpDefinitions table = make_table();
   return table[static_cast<std::size_t>(kind)];
+}
+
+std::vector<std::size_t> optional_outputs(OpKind kind, const Attributes& attributes) {
+  return kind == OpKind::kFused ? attributes.parts().optional : definition(kind).optional;
+}
+
+std::vector<MayOverwrite> in_place_pairs(const OpView& op, const Types& outputs) {
+  if (op.kind == OpKind::kFused) return FusedLayout(op.attributes.parts(), op.inputs).in_place();
+  std::vector<MayOverwrite> pairs = definition(op.kind).in_place;
+  if (op.attributes.flag("adds")) pairs.insert(pairs.begin(), {0, op.inputs.size() - 1});
+  std::erase_if(pairs, [&](const MayOverwrite& pair) {
+    return pair.input >= op.inputs.size() || pair.output >= outputs.size() ||
+           op.input(pair.input).bytes() != outputs[pair.output].bytes();
+  });
+  return pairs;
 }
 
 std::string_view to_string(OpKind kind) { return definition(kind).name; }
@@ -87,12 +109,21 @@ Types infer_types(const OpView& op) {
   }
 }
 
+Attributes counted_attributes(OpKind kind, const Attributes& attributes) {
+  const auto& free = definition(kind).free_attributes;
+  Attributes counted;
+  for (const auto& [name, value] : attributes) {
+    if (std::find(free.begin(), free.end(), name) == free.end()) counted.set(name, value);
+  }
+  return counted;
+}
+
 Work work_of(const OpView& op, const Types& outputs) {
   const OpDefinition& entry = definition(op.kind);
   const OpView plain = without_addend(op);
   Work work;
   if (entry.is_view) return work;
-  work.is_matrix = entry.is_matrix;
+  work.is_matrix = entry.is_matrix || (op.kind == OpKind::kFused && has_matrix_part(op));
   const bool has_input = !op.inputs.empty();
   const DType dtype = has_input ? op.inputs.front()->dtype : outputs.front().dtype;
   work.is_half = dtype == DType::kFloat16 || dtype == DType::kBFloat16;
@@ -120,12 +151,7 @@ std::string signature_of(const OpView& op) {
   for (const TensorType* input : op.inputs) {
     types += fmt::format("{}{}", types.empty() ? "" : ", ", to_string(*input));
   }
-  Attributes counted;
-  for (const auto& [name, value] : op.attributes) {
-    const auto& free = entry.free_attributes;
-    if (std::find(free.begin(), free.end(), name) == free.end()) counted.set(name, value);
-  }
-  const std::string attributes = to_string(counted);
+  const std::string attributes = to_string(counted_attributes(op.kind, op.attributes));
   return fmt::format("{}({}{}{})", entry.name, types, attributes.empty() ? "" : "; ", attributes);
 }
 

@@ -70,9 +70,16 @@ struct OpDefinition {
 /// The entry of a kind. Constant time.
 [[nodiscard]] const OpDefinition& definition(OpKind kind);
 
+// What is true of a node: as the entry of its kind says, or, of a fused op, what its parts allow.
+[[nodiscard]] std::vector<std::size_t> optional_outputs(OpKind kind, const Attributes& attributes);
+/// Pairs of equal sizes, that with an addend first.
+[[nodiscard]] std::vector<MayOverwrite> in_place_pairs(const OpView& op, const Types& outputs);
+
 /// Checks the number of inputs, then infers. Throws InvalidInput that names the op.
 [[nodiscard]] Types infer_types(const OpView& op);
 [[nodiscard]] Work work_of(const OpView& op, const Types& outputs);
+/// Those that change the cost.
+[[nodiscard]] Attributes counted_attributes(OpKind kind, const Attributes& attributes);
 /// "relu(float32[8, 16])": kind, input types, attributes that matter.
 [[nodiscard]] std::string signature_of(const OpView& op);
 

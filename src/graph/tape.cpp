@@ -82,6 +82,12 @@ TensorId Tape::add_source(const std::string& name, TensorType type, ValueKind ki
   return id;
 }
 
+TensorId Tape::add_made(const std::string& name, TensorType type, ValueKind kind) {
+  const TensorId id(tensors_.size());
+  tensors_.push_back({{.name = name, .type = std::move(type)}, kind, id});
+  return id;
+}
+
 void Tape::add_to_last(TensorId addend) {
   Node& node = steps_.back().node;
   ROCKMATE_CHECK(definition(node.kind).adds && !node.attributes.flag("adds"), node.name);
@@ -103,6 +109,19 @@ void Tape::insert_after(std::vector<std::pair<std::size_t, Step>> steps) {
   }
   ROCKMATE_CHECK(next == steps.end());
   steps_ = std::move(merged);
+}
+
+std::vector<TensorId> sources_of(const Tape& tape) {
+  IdVector<TensorId, char> seen(tape.tensors().size());
+  std::vector<TensorId> sources;
+  for (const Step& step : tape.steps()) {
+    for (const TensorId t : step.node.inputs) {
+      if (seen[t] == 0) sources.push_back(t);
+      seen[t] = 1;
+    }
+    for (const TensorId t : step.node.outputs) seen[t] = 1;
+  }
+  return sources;
 }
 
 IdVector<TensorId, std::size_t> last_touches(const Tape& tape) {

@@ -42,6 +42,11 @@ class Tape {
                              Attributes attributes, Phase phase, std::optional<NodeId> origin);
   TensorId add_source(const std::string& name, TensorType type, ValueKind kind, Fill fill);
 
+  /// A tensor that a step will make.
+  TensorId add_made(const std::string& name, TensorType type, ValueKind kind);
+  /// Other steps on the same tensors, in an order in which they can run.
+  void set_steps(std::vector<Step> steps) { steps_ = std::move(steps); }
+
   /// Makes the last step add `addend` to its output.
   void add_to_last(TensorId addend);
   void set_kind(TensorId id, ValueKind kind) { tensors_[id].kind = kind; }
@@ -55,6 +60,9 @@ class Tape {
   std::vector<Step> steps_;
   std::unordered_set<std::string> names_;
 };
+
+/// What steps read and none makes, in the order of first use.
+[[nodiscard]] std::vector<TensorId> sources_of(const Tape& tape);
 
 /// For each storage, the last step that reads it, or a view of it, or makes it.
 [[nodiscard]] IdVector<TensorId, std::size_t> last_touches(const Tape& tape);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "graph/autodiff.h"
+#include "graph/fusion.h"
 #include "graph/index_ranges.h"
 #include "graph/op_table.h"
 #include "graph/patterns/patterns.h"
@@ -29,8 +30,14 @@ Types output_types(const Tape& tape, const Node& node) {
 
 class ModelWriter {
  public:
-  ModelWriter(const Graph& graph, const Tape& tape, const TrainingOptions& options)
-      : graph_(graph), tape_(tape), options_(options), last_touch_(last_touches(tape)) {}
+  // `sources` in the order in which the model is to list them.
+  ModelWriter(const Graph& graph, const Tape& tape, const std::vector<TensorId>& sources,
+              const TrainingOptions& options)
+      : graph_(graph),
+        tape_(tape),
+        sources_(sources),
+        options_(options),
+        last_touch_(last_touches(tape)) {}
 
   /// `results`, beside the losses, are resident at the end.
   TrainingModel write(const std::vector<Trained>& trained, const std::vector<TensorId>& results) &&;
@@ -54,6 +61,7 @@ class ModelWriter {
 
   const Graph& graph_;
   const Tape& tape_;
+  const std::vector<TensorId>& sources_;
   const TrainingOptions& options_;
   IdVector<TensorId, std::size_t> last_touch_;
   IdVector<TensorId, std::optional<ValueId>> value_;  // of the tensors that take part
@@ -102,25 +110,25 @@ void ModelWriter::add_values(TrainingGraphBuilder& builder) const {
 // the first that has room.
 void ModelWriter::choose_in_place(std::size_t s, OpSpec& spec) const {
   const Node& node = tape_.steps()[s].node;
-  const OpDefinition& entry = definition(node.kind);
-  std::vector<MayOverwrite> candidates;
-  if (node.attributes.flag("adds")) candidates.push_back({0, node.inputs.size() - 1});
-  candidates.insert(candidates.end(), entry.in_place.begin(), entry.in_place.end());
+  const auto candidates = in_place_pairs(view_of(tape_, node), output_types(tape_, node));
+  std::vector<TensorId> taken;
   for (std::size_t output = 0; output < node.outputs.size(); ++output) {
     std::optional<TensorId> chosen;
     bool chosen_dies = false;
     for (const MayOverwrite& candidate : candidates) {
-      if (candidate.output != output || candidate.input >= node.inputs.size()) continue;
+      if (candidate.output != output) continue;
       const TensorId input = node.inputs[candidate.input];
       const TensorId storage = tape_[input].storage;
-      const Bytes bytes = tape_[node.outputs[output]].tensor.type.bytes();
-      if (is_source(storage) || tape_[input].tensor.type.bytes() != bytes) continue;
+      if (is_source(storage)) continue;
+      if (std::find(taken.begin(), taken.end(), storage) != taken.end()) continue;
       const bool dies = last_touch_[storage] == s;
       if (chosen && (chosen_dies || !dies)) continue;
       chosen = input;
       chosen_dies = dies;
     }
-    if (chosen) spec.in_place.emplace_back(name(node.outputs[output]), name(*chosen));
+    if (!chosen) continue;
+    taken.push_back(tape_[*chosen].storage);
+    spec.in_place.emplace_back(name(node.outputs[output]), name(*chosen));
   }
 }
 
@@ -131,7 +139,8 @@ OpSpec ModelWriter::spec_of(std::size_t s) const {
   OpSpec spec{.name = node.name, .phase = step.phase};
   for (const TensorId t : node.inputs) spec.inputs.push_back(name(t));
   for (const TensorId t : node.outputs) spec.outputs.push_back(name(t));
-  for (const std::size_t i : entry.optional) spec.optional.push_back(name(node.outputs[i]));
+  for (const std::size_t i : optional_outputs(node.kind, node.attributes))
+    spec.optional.push_back(name(node.outputs[i]));
   for (const std::size_t i : entry.updates) spec.updates.push_back(name(node.inputs[i]));
   choose_in_place(s, spec);
   if (entry.is_view) {
@@ -178,8 +187,7 @@ Kernel ModelWriter::kernel_of(const Step& step) const {
 }
 
 void ModelWriter::add_sources(TrainingModel& model) const {
-  for (const TensorId t : order_) {
-    if (!is_source(t)) continue;
+  for (const TensorId t : sources_) {
     const Tensor& tensor = tape_[t].tensor;
     model.sources.push_back(
         {*value_[t], tensor.kind == TensorKind::kInput, tensor.fill, tensor.data});
@@ -212,6 +220,20 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
   return model;
 }
 
+// What the model tells of has to be there, whatever is fused. First values of sources follow from
+// their place in the list of them, so that it may not depend on options.
+TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trained>& trained,
+                          const std::vector<TensorId>& results, const TrainingOptions& options) {
+  const std::vector<TensorId> sources = sources_of(tape);
+  if (options.fuse) {
+    WantedTensors wanted{graph.outputs(), results};
+    for (const Loss& loss : graph.losses()) wanted.results.push_back(loss.tensor);
+    for (const Trained& entry : trained) wanted.visible.push_back(entry.gradient);
+    fuse(tape, wanted);
+  }
+  return ModelWriter(graph, tape, sources, options).write(trained, results);
+}
+
 }  // namespace
 
 TrainingModel make_training_model(const Graph& graph, const TrainingOptions& options) {
@@ -222,18 +244,18 @@ TrainingModel make_training_model(const Graph& graph, const TrainingOptions& opt
   if (options.optimizer == OptimizerKind::kNone) {
     for (const Trained& entry : trained) results.push_back(entry.gradient);
   }
-  return ModelWriter(graph, result.tape, options).write(trained, results);
+  return write_model(graph, result.tape, trained, results, options);
 }
 
 TrainingModel make_evaluation_model(const Graph& graph, const TrainingOptions& options) {
   const Graph judged = evaluation_graph(graph);
-  const Tape tape = forward_tape(judged);
+  Tape tape = forward_tape(judged);
   std::vector<TensorId> scores;
   for (const Step& step : tape.steps()) {
     if (step.node.kind != OpKind::kCrossEntropy) continue;
     if (judged[step.node.inputs.front()].producer) scores.push_back(step.node.inputs.front());
   }
-  return ModelWriter(judged, tape, options).write({}, scores);
+  return write_model(judged, tape, {}, scores, options);
 }
 
 TrainingGraph make_training_graph(const Graph& graph, const TrainingOptions& options) {

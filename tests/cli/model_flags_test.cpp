@@ -64,9 +64,9 @@ TEST_F(ModelFlags, WrongValuesAreNamedBeforeTheModelIsRead) {
 }
 
 TEST_F(ModelFlags, TrainingGraphsTakeNone) {
-  const std::vector<Arguments> all = {{"--batch", "8"},        {"--optimizer", "adam"},
-                                      {"--loss", "mse"},       {"--data-inputs", "x,y"},
-                                      {"--costs", "analytic"}, {"--device", "h100"}};
+  const std::vector<Arguments> all = {
+      {"--batch", "8"},        {"--optimizer", "adam"}, {"--loss", "mse"}, {"--data-inputs", "x,y"},
+      {"--costs", "analytic"}, {"--device", "h100"},    {"--fuse"}};
   for (const Arguments& verb : kVerbs) {
     for (const Arguments& options : all) {
       expect_unusable(run(verb, json_, options),

@@ -87,6 +87,19 @@ TEST_F(TrainVerb, KeepsToTheBudgetAndChangesNoBit) {
   }
 }
 
+TEST_F(TrainVerb, FusedOpsTakeLessAndChangeNoBit) {
+  const auto run = [&](const Arguments& fuse, const std::string& gradients) {
+    Arguments arguments = {"--budget", "100%", "--steps", "2", "--dump-gradients", gradients};
+    arguments.insert(arguments.end(), fuse.begin(), fuse.end());
+    return figures(arguments);
+  };
+  const json single = run({"--no-fuse"}, file("single"));
+  const json fused = run({"--fuse"}, file("fused"));
+  EXPECT_EQ(single["steps"][1]["loss"], fused["steps"][1]["loss"]);
+  EXPECT_EQ(testing::read_text(file("single")), testing::read_text(file("fused")));
+  EXPECT_LE(fused["planned_bytes"], single["planned_bytes"]);
+}
+
 TEST_F(TrainVerb, TellsFiguresToPeopleAndToPrograms) {
   const Outcome text = train({"--budget", "100%", "--steps", "2", "--compare"});
   EXPECT_EQ(text.exit, 0);

@@ -11,6 +11,7 @@
 
 #include "graph/op_table.h"
 #include "rockmate/error.h"
+#include "support/fused_examples.h"
 #include "support/interpreter.h"
 #include "support/interpreter_engine.h"
 #include "support/kernel_rig.h"
@@ -36,6 +37,18 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
   };
   add(kBatchNorm, "norm", [c](GraphBuilder& b) -> Ids {
     return {b.relu(b.batch_norm(image(b, "x", {2, c, 9, 7})))};
+  });
+  // Pooled, so that what is fused ends with the activation.
+  using Activation = TensorId (GraphBuilder::*)(TensorId);
+  for (const Activation f :
+       {&GraphBuilder::relu, &GraphBuilder::relu6, &GraphBuilder::hard_swish}) {
+    add(kBatchNorm, "activated", [c, f](GraphBuilder& b) -> Ids {
+      return {b.max_pool((b.*f)(b.batch_norm(image(b, "x", {2, c, 9, 17}))), {2})};
+    });
+  }
+  add(kBatchNorm, "residual", [c](GraphBuilder& b) -> Ids {
+    const TensorId x = image(b, "x", {2, c, 9, 31});
+    return {b.max_pool(b.relu(b.add(b.batch_norm(x), image(b, "y", {2, c, 9, 31}))), {2})};
   });
   add(kBatchNorm, "many_rows", [c](GraphBuilder& b) -> Ids {
     return {b.clip(b.batch_norm(image(b, "x", {3, c, 31, 29})), -0.5, 0.75)};
@@ -148,6 +161,18 @@ bool is_image(const TrainingModel& model, const Kernel& kernel, ValueId v) {
   return model.types[v].shape.size() == 4;
 }
 
+// The parts of a fused kernel on channels-last images.
+void set_formats_of_parts(Kernel& kernel) {
+  if (kernel.kind != OpKind::kFused) return;
+  auto parts = std::make_shared<FusedParts>(kernel.attributes.parts());
+  for (FusedPart& part : parts->parts) {
+    for (TensorType& type : part.outputs) {
+      if (type.shape.size() == 4) type.format = MemoryFormat::kChannelsLast;
+    }
+  }
+  kernel.attributes.set("parts", std::shared_ptr<const FusedParts>(std::move(parts)));
+}
+
 class ChannelsLast : public ::testing::Test {
  protected:
   // Runs a kernel on the reference engine, and on the cpu engine where that has it.
@@ -169,6 +194,7 @@ class ChannelsLast : public ::testing::Test {
       }
     }
     if (!has_images) return;
+    set_formats_of_parts(last.kernels[op]);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const TensorType& type = last.types[kernel.inputs[i]];
       if (type.format == MemoryFormat::kChannelsLast) inputs[i] = reordered(inputs[i], type, false);
@@ -176,6 +202,7 @@ class ChannelsLast : public ::testing::Test {
     try {
       check_against(expected, last, op, inputs);
       seen_.insert(kernel.kind);
+      seen_groups_.insert(testing::parts_of(kernel));
     } catch (const InvalidInput&) {  // the engine takes no such images
     }
   }
@@ -196,7 +223,7 @@ class ChannelsLast : public ::testing::Test {
     for (const auto& choice : testing::in_place_choices(last, op)) {
       EXPECT_EQ(rig.run({.in_place = choice}).outputs, found.outputs) << "in place";
     }
-    for (const std::size_t o : definition(kernel.kind).optional) {
+    for (const std::size_t o : optional_outputs(kernel.kind, kernel.attributes)) {
       const auto without = rig.run({.skipped = {o}});
       for (std::size_t other = 0; other < found.outputs.size(); ++other) {
         if (other == o) continue;
@@ -215,7 +242,29 @@ class ChannelsLast : public ::testing::Test {
       ASSERT_NEAR(x[e], y[e], tolerance) << "element " << e;
   }
 
+  void check_examples(bool fuse) {
+    for (const OpExample& example : examples()) {
+      TrainingOptions options;
+      options.fuse = fuse;
+      const TrainingModel model = make_training_model(example_model(example), options);
+      const testing::Interpreter sources(model);
+      std::map<ValueId, Bits> values;
+      for (const Source& source : model.sources) {
+        const TensorType& type = model.types[source.value];
+        Bits& bits = values[source.value];
+        bits.resize(static_cast<std::size_t>(type.bytes().count()));
+        testing::from_doubles(sources[source.value].data, type, bits.data());
+      }
+      for (std::size_t o = 0; o < model.kernels.size(); ++o) {
+        SCOPED_TRACE(fmt::format("{} of {}", signature(model, OpId(o)), example.name));
+        check(model, OpId(o), values);
+        if (HasFailure()) return;
+      }
+    }
+  }
+
   std::set<OpKind> seen_;
+  std::set<std::string> seen_groups_;
 
  private:
   std::unique_ptr<Engine> reference_ = make_reference_engine(1);
@@ -224,22 +273,7 @@ class ChannelsLast : public ::testing::Test {
 };
 
 TEST_F(ChannelsLast, KernelsComputeWhatTheReferenceEngineDoesInRows) {
-  for (const OpExample& example : examples()) {
-    const TrainingModel model = make_training_model(example_model(example));
-    const testing::Interpreter sources(model);
-    std::map<ValueId, Bits> values;
-    for (const Source& source : model.sources) {
-      const TensorType& type = model.types[source.value];
-      Bits& bits = values[source.value];
-      bits.resize(static_cast<std::size_t>(type.bytes().count()));
-      testing::from_doubles(sources[source.value].data, type, bits.data());
-    }
-    for (std::size_t o = 0; o < model.kernels.size(); ++o) {
-      SCOPED_TRACE(fmt::format("{} of {}", signature(model, OpId(o)), example.name));
-      check(model, OpId(o), values);
-      if (HasFailure()) return;
-    }
-  }
+  check_examples(false);
   using enum OpKind;
   for (const OpKind kind : {kBatchNorm,
                             kBatchNormGradient,
@@ -278,6 +312,18 @@ TEST_F(ChannelsLast, KernelsComputeWhatTheReferenceEngineDoesInRows) {
                             kLess,
                             kSoftplus}) {
     EXPECT_TRUE(seen_.contains(kind)) << to_string(kind);
+  }
+}
+
+TEST_F(ChannelsLast, FusedKernelsComputeWhatTheReferenceEngineDoesInRows) {
+  check_examples(true);
+  for (const char* group :
+       {"batch_norm_statistics", "batch_norm_apply relu", "batch_norm_apply clip",
+        "batch_norm_apply hard_swish", "batch_norm_apply add relu",
+        "batch_norm_apply relu_gradient batch_norm_gradient",
+        "batch_norm_apply clip_gradient batch_norm_gradient",
+        "batch_norm_apply hard_swish_gradient batch_norm_gradient"}) {
+    EXPECT_TRUE(seen_groups_.contains(group)) << group;
   }
 }
 

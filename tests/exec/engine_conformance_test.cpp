@@ -13,6 +13,7 @@
 #include "graph/op_table.h"
 #include "rockmate/error.h"
 #include "support/engine_machine.h"
+#include "support/fused_examples.h"
 #include "support/interpreter_engine.h"
 #include "support/interpreter_kernels.h"
 #include "support/kernel_rig.h"
@@ -43,7 +44,10 @@ void PrintTo(const TestedEngine& engine, std::ostream* out) { *out << engine.nam
 
 std::set<OpKind> beyond_vectors() {
   using enum OpKind;
-  return {kEqual,
+  return {kBatchNormStatistics,
+          kBatchNormApply,
+          kFused,  // where a part is one of these
+          kEqual,
           kLess,
           kLessOrEqual,
           kGreater,
@@ -142,7 +146,7 @@ void expect_near(const Bits& found, const Array& expected, const TensorType& typ
   }
 }
 
-// The example with one of the optimizers, in turn.
+// The example with one of the optimizers, in turn; with fused ops, if it is about them.
 TrainingModel model_of(const OpExample& example, std::size_t turn) {
   constexpr std::array kOptimizers = {OptimizerKind::kNone, OptimizerKind::kSgd,
                                       OptimizerKind::kMomentum, OptimizerKind::kAdam,
@@ -152,6 +156,7 @@ TrainingModel model_of(const OpExample& example, std::size_t turn) {
   options.weight_decay = 0.1;
   options.clip_norm = turn % 3 == 1 ? 0.5 : 0;
   options.accumulate = turn % 2 == 1 ? 3 : 1;
+  options.fuse = example.kind == OpKind::kFused;
   return make_training_model(example_model(example), options);
 }
 
@@ -165,6 +170,8 @@ class Conformance : public ::testing::TestWithParam<TestedEngine> {
   static void for_each_task(const Check& check) {
     const auto subject = engine(1);
     std::vector<OpExample> examples = testing::op_examples();
+    const auto& fused = testing::fused_examples();
+    examples.insert(examples.end(), fused.begin(), fused.end());
     if (GetParam().runs_large_examples) {
       const auto& large = testing::large_examples();
       examples.insert(examples.end(), large.begin(), large.end());
@@ -241,7 +248,8 @@ TEST_P(Conformance, HasTheSameBitsInPlaceAndWithoutOptionalOutputs) {
       EXPECT_EQ(again.outputs, result.outputs) << "in place";
       seen_in_place.insert(model.kernels[task.op].kind);
     }
-    const auto& optional = definition(model.kernels[task.op].kind).optional;
+    const Kernel& kernel = model.kernels[task.op];
+    const auto optional = optional_outputs(kernel.kind, kernel.attributes);
     for (std::size_t set = 1; set < std::size_t{1} << optional.size(); ++set) {
       RunOptions options;
       for (std::size_t i = 0; i < optional.size(); ++i) {
@@ -258,8 +266,8 @@ TEST_P(Conformance, HasTheSameBitsInPlaceAndWithoutOptionalOutputs) {
   });
   for (std::size_t k = 0; k < kOpKinds; ++k) {
     const auto kind = static_cast<OpKind>(k);
-    if (!definition(kind).in_place.empty() && !is_communication(kind) &&
-        !GetParam().lacks.contains(kind)) {
+    const bool may_be_in_place = kind == OpKind::kFused || !definition(kind).in_place.empty();
+    if (may_be_in_place && !is_communication(kind) && !GetParam().lacks.contains(kind)) {
       EXPECT_TRUE(seen_in_place.contains(kind)) << to_string(kind) << " never ran in place";
     }
   }

@@ -11,10 +11,13 @@ namespace {
 using testing::EngineMachine;
 using testing::Golden;
 
-class EngineGoldens : public ::testing::TestWithParam<std::string> {};
+class EngineGoldens : public ::testing::TestWithParam<std::string> {
+ protected:
+  static void expect_training(bool fuse);
+};
 
-TEST_P(EngineGoldens, TrainsAsPyTorchDoes) {
-  const Golden golden(GetParam());
+void EngineGoldens::expect_training(bool fuse) {
+  const Golden golden(GetParam(), fuse);
   const auto engine = make_reference_engine(2);
   // The momenta and slopes of some are no float32 numbers, as ONNX's attributes are.
   const bool is_rounded = GetParam() == "mnasnet" || GetParam().starts_with("mobilenet");
@@ -22,6 +25,9 @@ TEST_P(EngineGoldens, TrainsAsPyTorchDoes) {
                                          EngineMachine(golden.model(), *engine),
                                          is_rounded ? 2e-7 : 1e-9, is_rounded ? 2e-4 : 1e-6);
 }
+
+TEST_P(EngineGoldens, TrainsAsPyTorchDoes) { expect_training(false); }
+TEST_P(EngineGoldens, TrainsAsPyTorchDoesWithFusedOps) { expect_training(true); }
 
 // All but GoogLeNet, whose epsilon is no float32 number either: each of its steps multiplies a
 // difference by a thousand.

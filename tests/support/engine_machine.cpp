@@ -20,6 +20,17 @@ std::byte* aligned(std::vector<std::byte>& memory) {
   return const_cast<std::byte*>(aligned(std::as_const(memory)));
 }
 
+void widen(TensorType& type) {
+  if (type.dtype == DType::kFloat32) type.dtype = DType::kFloat64;
+}
+
+void widen(Attributes& attributes) {
+  const Attribute single = std::string(to_string(DType::kFloat32));
+  const Attribute* dtype = attributes.find("dtype");
+  if (dtype == nullptr || *dtype != single) return;
+  attributes.set("dtype", std::string(to_string(DType::kFloat64)));
+}
+
 }  // namespace
 
 EngineMachine::EngineMachine(const TrainingModel& model, const Engine& engine)
@@ -77,15 +88,16 @@ void EngineMachine::compute(OpId op) {
 }
 
 TrainingModel in_float64(TrainingModel model) {
-  for (TensorType& type : model.types) {
-    if (type.dtype == DType::kFloat32) type.dtype = DType::kFloat64;
-  }
-  const Attribute single = std::string(to_string(DType::kFloat32));
+  for (TensorType& type : model.types) widen(type);
   for (Kernel& kernel : model.kernels) {
-    const Attribute* dtype = kernel.attributes.find("dtype");
-    if (dtype != nullptr && *dtype == single) {
-      kernel.attributes.set("dtype", std::string(to_string(DType::kFloat64)));
+    widen(kernel.attributes);
+    if (kernel.kind != OpKind::kFused) continue;
+    auto parts = std::make_shared<FusedParts>(kernel.attributes.parts());
+    for (FusedPart& part : parts->parts) {
+      widen(part.attributes);
+      for (TensorType& type : part.outputs) widen(type);
     }
+    kernel.attributes.set("parts", std::shared_ptr<const FusedParts>(std::move(parts)));
   }
   return model;
 }

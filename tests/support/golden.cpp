@@ -43,8 +43,9 @@ nlohmann::json read_json(const std::string& name) {
   return nlohmann::json::parse(read_text(folder() / (name + ".json")));
 }
 
-TrainingModel derive(const std::string& name, const nlohmann::json& file) {
+TrainingModel derive(const std::string& name, const nlohmann::json& file, bool fuse) {
   TrainingOptions options;
+  options.fuse = fuse;
   options.optimizer = parse_optimizer(file.at("optimizer").get<std::string>());
   options.learning_rate = file.at("learning_rate");
   options.weight_decay = file.value("weight_decay", 0.0);
@@ -88,7 +89,8 @@ std::vector<std::string> Golden::names() {
   return names;
 }
 
-Golden::Golden(const std::string& name) : file_(read_json(name)), model_(derive(name, file_)) {}
+Golden::Golden(const std::string& name, bool fuse)
+    : file_(read_json(name)), model_(derive(name, file_, fuse)) {}
 
 std::vector<double> Golden::beginning(const Source& source) const {
   const std::string& name = model_.graph[source.value].name;

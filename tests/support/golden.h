@@ -15,7 +15,7 @@ class Golden {
  public:
   [[nodiscard]] static std::vector<std::string> names();
   /// Reads the network and derives its training iteration.
-  explicit Golden(const std::string& name);
+  explicit Golden(const std::string& name, bool fuse = false);
 
   [[nodiscard]] const TrainingModel& model() const { return model_; }
   [[nodiscard]] std::size_t steps() const { return file_.at("losses").size() - 1; }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <random>
 
 #include "rockmate/error.h"
@@ -25,9 +26,37 @@ std::vector<double> initial_data(const Source& source, std::size_t size, std::ui
   return data;
 }
 
+// Part by part, in double precision from beginning to end.
+void run_parts(Call& call) {
+  const FusedParts& parts = call.attributes.parts();
+  std::vector<Array*> slots = call.inputs;
+  std::vector<TensorType> types = call.input_types;
+  std::deque<Array> made;
+  for (const FusedPart& part : parts.parts) {
+    Call own{part.kind, part.attributes, {}, {}, {}, call.seed, call.step};
+    for (const std::size_t slot : part.inputs) {
+      own.inputs.push_back(slots.at(slot));
+      own.input_types.push_back(types.at(slot));
+    }
+    for (const TensorType& type : part.outputs) {
+      const auto size = static_cast<std::size_t>(element_count(type.shape));
+      own.outputs.push_back({type.shape, std::vector<double>(size)});
+    }
+    run_kernel(own);
+    for (std::size_t o = 0; o < part.outputs.size(); ++o) {
+      slots.push_back(&made.emplace_back(std::move(own.outputs[o])));
+      types.push_back(part.outputs[o]);
+    }
+  }
+  for (std::size_t o = 0; o < parts.outputs.size(); ++o) {
+    call.out(o) = *slots.at(parts.outputs[o]);
+  }
+}
+
 }  // namespace
 
 void run_kernel(Call& call) {
+  if (call.kind == OpKind::kFused) return run_parts(call);
   const Array* addend = nullptr;
   if (call.attributes.flag("adds")) {
     addend = call.inputs.back();

@@ -46,24 +46,35 @@ std::vector<double> means(const std::vector<double>& elements,
   return sums;
 }
 
-void run_norm(Call& call) {
+void find_statistics(const Call& call, const NormPlaces& places, Array& mean, Array& variance) {
   const Array& x = call.in(0);
-  const NormPlaces places = norm_places(call, x.shape);
-  const std::size_t count = call.out(1).data.size();
-  call.out(1).data = means(x.data, places.statistics, count);
+  const std::size_t count = mean.data.size();
+  mean.data = means(x.data, places.statistics, count);
   std::vector<double> squares(x.data.size());
   for (std::size_t e = 0; e < squares.size(); ++e) {
-    squares[e] = std::pow(x.data[e] - call.out(1).data[places.statistics[e]], 2);
+    squares[e] = std::pow(x.data[e] - mean.data[places.statistics[e]], 2);
   }
-  call.out(2).data = means(squares, places.statistics, count);
+  variance.data = means(squares, places.statistics, count);
+}
+
+// Scale and bias are the operands from `affine` on.
+void normalise(Call& call, const NormPlaces& places, const Array& mean, const Array& variance,
+               std::size_t affine) {
+  const Array& x = call.in(0);
   for (std::size_t e = 0; e < x.data.size(); ++e) {
     const std::size_t s = places.statistics[e];
-    const double normal = (x.data[e] - call.out(1).data[s]) /
-                          std::sqrt(call.out(2).data[s] + call.attributes.real("epsilon"));
-    const double scale = call.has(1) ? call.in(1).data[places.affine[e]] : 1;
-    const double bias = call.has(2) ? call.in(2).data[places.affine[e]] : 0;
+    const double normal =
+        (x.data[e] - mean.data[s]) / std::sqrt(variance.data[s] + call.attributes.real("epsilon"));
+    const double scale = call.has(affine) ? call.in(affine).data[places.affine[e]] : 1;
+    const double bias = call.has(affine + 1) ? call.in(affine + 1).data[places.affine[e]] : 0;
     call.out(0).data[e] = normal * scale + bias;
   }
+}
+
+void run_norm(Call& call) {
+  const NormPlaces places = norm_places(call, call.in(0).shape);
+  find_statistics(call, places, call.out(1), call.out(2));
+  normalise(call, places, call.out(1), call.out(2), 1);
 }
 
 // dx = (g - mean(g) - n mean(g n)) / deviation, where g = dy scale and n = (x - mean) / deviation
@@ -110,6 +121,11 @@ bool run_norms(Call& call) {
     case OpKind::kLayerNorm:
     case OpKind::kGroupNorm:
       return run_norm(call), true;
+    case OpKind::kBatchNormStatistics:
+      return find_statistics(call, norm_places(call, call.in(0).shape), call.out(0), call.out(1)),
+             true;
+    case OpKind::kBatchNormApply:
+      return normalise(call, norm_places(call, call.in(0).shape), call.in(1), call.in(2), 3), true;
     case OpKind::kBatchNormGradient:
     case OpKind::kLayerNormGradient:
     case OpKind::kGroupNormGradient:

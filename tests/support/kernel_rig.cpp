@@ -123,12 +123,10 @@ RunResult KernelRig::run(const RunOptions& options) {
 
 std::vector<std::vector<std::size_t>> in_place_choices(const TrainingModel& model, OpId op) {
   const KernelSpec spec = kernel_spec(model, op);
-  std::vector<MayOverwrite> pairs = definition(spec.kernel.kind).in_place;
-  if (spec.kernel.attributes.flag("adds")) pairs.push_back({0, spec.inputs.size() - 1});
+  OpView view{spec.op, spec.kernel.kind, spec.kernel.attributes, {}};
+  for (const TensorType& type : spec.inputs) view.inputs.push_back(&type);
   std::vector<std::vector<std::size_t>> choices;
-  for (const MayOverwrite& pair : pairs) {
-    if (pair.input >= spec.inputs.size()) continue;
-    if (spec.inputs[pair.input].bytes() != spec.outputs[pair.output].bytes()) continue;
+  for (const MayOverwrite& pair : in_place_pairs(view, spec.outputs)) {
     choices.emplace_back(spec.outputs.size(), RunOptions::kNowhere);
     choices.back()[pair.output] = pair.input;
   }

@@ -157,6 +157,22 @@ OpExample random_pool(std::uint64_t seed) {
           }};
 }
 
+// Point-wise groups that take many tiles: rows longer than one, and many short rows.
+void add_fused(std::vector<OpExample>& list) {
+  for (const Shape& shape : {Shape{3, 5001}, Shape{701, 37}, Shape{2, 5, 3, 211}}) {
+    list.push_back(
+        {fmt::format("tiles_{}", shape.back()), OpKind::kFused, [shape](GraphBuilder& b) -> Ids {
+           Shape column = shape;
+           column.back() = 1;
+           const TensorId x = b.dropout(b.add(param(b, "x", shape), param(b, "c", column)), 0.3);
+           const TensorId row = param(b, "r", {shape.back()});
+           const TensorId y = b.gelu(b.mul(b.scale(x, 1.5, 0.1), row));
+           const TensorId allowed = b.less(b.scalar(0), row);
+           return {b.tanh(b.where(allowed, b.sub(y, b.scalar(0.5)), b.exp(y)))};
+         }});
+  }
+}
+
 }  // namespace
 
 const std::vector<OpExample>& large_examples() {
@@ -166,6 +182,7 @@ const std::vector<OpExample>& large_examples() {
     add_convolutions(list);
     add_elementwise(list);
     add_empty(list);
+    add_fused(list);
     for (std::uint64_t seed = 0; seed < 24; ++seed) list.push_back(random_conv(seed));
     for (std::uint64_t seed = 0; seed < 12; ++seed) list.push_back(random_pool(seed));
     return list;

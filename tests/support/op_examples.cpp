@@ -395,6 +395,51 @@ void add_losses(std::vector<OpExample>& list) {
                   }});
 }
 
+// Ops that fusion makes have no gradient: they scale a parameter here.
+void add_fused(std::vector<OpExample>& list) {
+  using enum OpKind;
+  const Shape shape = {2, 3, 2, 2};
+  const auto image = [=](GraphBuilder& b) {
+    return b.constant("x", {DType::kFloat32, shape}, draw(shape, -2, 2, 5));
+  };
+  const auto channels = [](GraphBuilder& b, const std::string& name) {
+    return b.constant(name, {DType::kFloat32, {3}},
+                      draw({3}, 0.5, 2, std::hash<std::string>()(name)));
+  };
+  list.push_back({"", kBatchNormStatistics, [=](GraphBuilder& b) -> Ids {
+                    const auto made = b.node(kBatchNormStatistics, {image(b)}, {{"epsilon", 1e-3}});
+                    const TensorId w = param(b, "w", {3});
+                    return {b.mul(w, b.mul(made[0], made[1]))};
+                  }});
+  for (const bool is_affine : {false, true}) {
+    list.push_back({is_affine ? "affine" : "plain", kBatchNormApply, [=](GraphBuilder& b) -> Ids {
+                      Ids inputs = {image(b), channels(b, "mean"), channels(b, "variance")};
+                      if (is_affine) inputs.push_back(channels(b, "scale"));
+                      if (is_affine) inputs.push_back(channels(b, "bias"));
+                      const auto y = b.node(kBatchNormApply, inputs, {{"epsilon", 1e-3}});
+                      return {b.mul(param(b, "w", {2}), y.front())};
+                    }});
+  }
+  // Slots that host others, a mask that may be left out, a temporary, an operand read twice.
+  list.push_back({"", kFused, [=](GraphBuilder& b) -> Ids {
+                    const TensorType type{DType::kFloat32, shape};
+                    auto parts = std::make_shared<FusedParts>();
+                    parts->inputs = 2;
+                    parts->parts = {{kScale, {{"factor", 1.5}, {"offset", 0.5}}, {0}, {type}},
+                                    {kSub, {}, {2, 1}, {type}},
+                                    {kRelu, {}, {3}, {type, {DType::kBit, shape}}},
+                                    {kReduceSum, {{"axes", Shape{1}}, {"keep", true}}, {4}, {}},
+                                    {kMul, {}, {6, 2}, {type}}};
+                    parts->parts[3].outputs = {{DType::kFloat32, {2, 1, 2, 2}}};
+                    parts->outputs = {7, 4, 5};
+                    parts->optional = {2};
+                    const auto made =
+                        b.node(kFused, {image(b), b.constant("z", type, draw(shape, -2, 2, 6))},
+                               {{"parts", std::shared_ptr<const FusedParts>(std::move(parts))}});
+                    return {b.mul(param(b, "w", {2}), b.mul(made[0], made[1]))};
+                  }});
+}
+
 }  // namespace
 
 void PrintTo(const OpExample& example, std::ostream* out) {
@@ -412,6 +457,7 @@ const std::vector<OpExample>& op_examples() {
     add_arithmetic(list);
     add_reductions(list);
     add_losses(list);
+    add_fused(list);
     return list;
   }();
   return examples;

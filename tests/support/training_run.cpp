@@ -34,6 +34,14 @@ TrainingModel trainable(const Graph& graph, OptimizerKind optimizer, Bytes works
   return make_training_model(graph, options);
 }
 
+TrainingModel fused(const Graph& graph, OptimizerKind optimizer, const std::string& engine) {
+  TrainingOptions options;
+  options.optimizer = optimizer;
+  options.fuse = true;
+  options.workspace = engine_workspace(engine, 2);
+  return make_training_model(graph, options);
+}
+
 Plan plain_plan(const TrainingModel& model) {
   return plan_of(model.graph, plain_schedule(model.graph));
 }

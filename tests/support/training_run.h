@@ -28,6 +28,9 @@ struct StepRecord {
 [[nodiscard]] TrainingModel trainable(const Graph& graph,
                                       OptimizerKind optimizer = OptimizerKind::kSgd,
                                       Bytes workspace = {});
+/// The same model with fused ops, and with the workspaces that an engine needs.
+[[nodiscard]] TrainingModel fused(const Graph& graph, OptimizerKind optimizer = OptimizerKind::kSgd,
+                                  const std::string& engine = "reference");
 
 /// The plain iteration with addresses.
 [[nodiscard]] Plan plain_plan(const TrainingModel& model);

@@ -58,14 +58,6 @@ float inverse_deviation(float variance, double epsilon) {
   return static_cast<float>(1 / std::sqrt(static_cast<double>(variance) + epsilon));
 }
 
-// The line y(x) of a channel, from its rounded statistics.
-void set_line(const Workspace& space, std::int64_t c, float mean, float inverse, const float* scale,
-              const float* bias) {
-  space.factor(0)[c] = mean;
-  space.factor(1)[c] = inverse * (scale != nullptr ? scale[c] : 1);
-  space.factor(2)[c] = bias != nullptr ? bias[c] : 0;
-}
-
 ChannelLine line_of(const Workspace& space) {
   return {space.factor(0), space.factor(1), space.factor(2)};
 }
@@ -77,8 +69,18 @@ Bytes batch_norm_workspace(const BatchNormShape& shape) {
          Bytes(kFactors * shape.channels * 4);
 }
 
-void batch_norm(const BatchNormShape& shape, const BatchNormForward& t, Clamp clamp, int threads,
-                std::span<std::byte> workspace) {
+void batch_norm_line(const BatchNormShape& shape, const BatchNormNumbers& by, float* center,
+                     float* slope, float* offset) {
+  for (std::int64_t c = 0; c < shape.channels; ++c) {
+    const float inverse = inverse_deviation(by.variance[c], shape.epsilon);
+    center[c] = by.mean[c];
+    slope[c] = inverse * (by.scale != nullptr ? by.scale[c] : 1);
+    offset[c] = by.bias != nullptr ? by.bias[c] : 0;
+  }
+}
+
+void batch_norm_statistics(const BatchNormShape& shape, const BatchNormForward& t, int threads,
+                           std::span<std::byte> workspace) {
   const Parts parts(shape);
   const Workspace space(shape, parts, workspace);
   parallel_for(threads, parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -97,16 +99,32 @@ void batch_norm(const BatchNormShape& shape, const BatchNormForward& t, Clamp cl
       mean += distance * (size / (before + size));
       squares += space.sum(p, 1)[c] + distance * distance * before * (size / (before + size));
     }
-    const auto rounded_mean = static_cast<float>(mean);
-    const auto variance = static_cast<float>(squares / static_cast<double>(shape.rows));
-    if (t.mean != nullptr) t.mean[c] = rounded_mean;
-    if (t.variance != nullptr) t.variance[c] = variance;
-    set_line(space, c, rounded_mean, inverse_deviation(variance, shape.epsilon), t.scale, t.bias);
+    t.mean[c] = static_cast<float>(mean);
+    t.variance[c] = static_cast<float>(squares / static_cast<double>(shape.rows));
   }
+}
+
+void batch_norm_apply(const BatchNormShape& shape, const BatchNormNumbers& numbers, const float* x,
+                      const float* addend, Clamp clamp, float* y, int threads,
+                      std::span<std::byte> workspace) {
+  const Workspace space(shape, Parts(shape), workspace);
+  batch_norm_line(shape, numbers, space.factor(0), space.factor(1), space.factor(2));
   for_each_rows(shape, threads, [&](std::int64_t at, std::int64_t rows) {
-    channel_normalize(t.x + at, t.addend != nullptr ? t.addend + at : nullptr, line_of(space),
-                      clamp, t.y + at, rows, shape.channels);
+    channel_normalize(x + at, addend != nullptr ? addend + at : nullptr, line_of(space), clamp,
+                      y + at, rows, shape.channels);
   });
+}
+
+void batch_norm(const BatchNormShape& shape, const BatchNormForward& tensors, Clamp clamp,
+                int threads, std::span<std::byte> workspace) {
+  BatchNormForward t = tensors;
+  const Workspace space(shape, Parts(shape), workspace);
+  // Factors that the line does not take.
+  if (t.mean == nullptr) t.mean = space.factor(3);
+  if (t.variance == nullptr) t.variance = space.factor(4);
+  batch_norm_statistics(shape, t, threads, workspace);
+  batch_norm_apply(shape, {t.mean, t.variance, t.scale, t.bias}, t.x, t.addend, clamp, t.y, threads,
+                   workspace);
 }
 
 // With n = (x - mean) inverse: dx = (g' - mean(g') - n mean(g' n)) inverse, where g' = scale g.
@@ -114,9 +132,8 @@ void batch_norm_gradient(const BatchNormShape& shape, const BatchNormBackward& t
                          int threads, std::span<std::byte> workspace) {
   const Parts parts(shape);
   const Workspace space(shape, parts, workspace);
-  for (std::int64_t c = 0; c < shape.channels; ++c) {
-    set_line(space, c, t.mean[c], inverse_deviation(t.variance[c], shape.epsilon), t.scale, t.bias);
-  }
+  batch_norm_line(shape, {t.mean, t.variance, t.scale, t.bias}, space.factor(0), space.factor(1),
+                  space.factor(2));
   const auto gate = [&](std::int64_t at) {
     const auto from = [at](const float* p) { return p != nullptr ? p + at : nullptr; };
     return Gate{clamp, from(t.y), from(t.addend), line_of(space)};
@@ -183,6 +200,32 @@ std::optional<Prepared> make_batch_norm(const KernelView& kernel, int) {
   return Prepared{body, batch_norm_workspace(*shape)};
 }
 
+std::optional<Prepared> make_batch_norm_statistics(const KernelView& kernel, int) {
+  const auto shape = rows_of(kernel, kernel.inputs[0]);
+  if (!shape) return std::nullopt;
+  const auto body = [shape = *shape](const Run& run) {
+    BatchNormForward tensors;
+    tensors.x = run.in<float>(0);
+    tensors.mean = run.out<float>(0);
+    tensors.variance = run.out<float>(1);
+    batch_norm_statistics(shape, tensors, run.threads(), run.workspace());
+  };
+  return Prepared{body, batch_norm_workspace(*shape)};
+}
+
+std::optional<Prepared> make_batch_norm_apply(const KernelView& kernel, int) {
+  const auto shape = rows_of(kernel, kernel.inputs[0]);
+  if (!shape || kernel.outputs[0].format != kernel.inputs[0].format) return std::nullopt;
+  const auto body = [shape = *shape, inputs = kernel.inputs.size()](const Run& run) {
+    BatchNormNumbers numbers = {run.in<float>(1), run.in<float>(2)};
+    if (inputs > 3) numbers.scale = run.in<float>(3);
+    if (inputs > 4) numbers.bias = run.in<float>(4);
+    batch_norm_apply(shape, numbers, run.in<float>(0), nullptr, {}, run.out<float>(), run.threads(),
+                     run.workspace());
+  };
+  return Prepared{body, batch_norm_workspace(*shape)};
+}
+
 std::optional<Prepared> make_batch_norm_gradient(const KernelView& kernel, int) {
   const auto shape = rows_of(kernel, kernel.inputs[1]);
   const MemoryFormat format = kernel.inputs[1].format;
@@ -208,6 +251,8 @@ std::optional<Prepared> make_batch_norm_gradient(const KernelView& kernel, int) 
 
 void add_batch_norm_kernels(Makers& makers) {
   add(makers, {OpKind::kBatchNorm}, make_batch_norm);
+  add(makers, {OpKind::kBatchNormStatistics}, make_batch_norm_statistics);
+  add(makers, {OpKind::kBatchNormApply}, make_batch_norm_apply);
   add(makers, {OpKind::kBatchNormGradient}, make_batch_norm_gradient);
 }
 

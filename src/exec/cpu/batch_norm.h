@@ -28,6 +28,24 @@ struct BatchNormForward {
   float* mean = nullptr;
   float* variance = nullptr;
 };
+/// Writes mean and variance of x.
+void batch_norm_statistics(const BatchNormShape& shape, const BatchNormForward& tensors,
+                           int threads, std::span<std::byte> workspace);
+
+/// What makes y of x, per channel. Scale and bias may be null.
+struct BatchNormNumbers {
+  const float* mean = nullptr;
+  const float* variance = nullptr;
+  const float* scale = nullptr;
+  const float* bias = nullptr;
+};
+/// The line y(x) of each channel: writes `channels` numbers three times.
+void batch_norm_line(const BatchNormShape& shape, const BatchNormNumbers& numbers, float* center,
+                     float* slope, float* offset);
+/// y = clamp(line(x) + addend), which may be null; y may lie on x or on the addend.
+void batch_norm_apply(const BatchNormShape& shape, const BatchNormNumbers& numbers, const float* x,
+                      const float* addend, Clamp clamp, float* y, int threads,
+                      std::span<std::byte> workspace);
 /// y = clamp(normal(x) * scale + bias + addend); y may lie on x or on the addend.
 void batch_norm(const BatchNormShape& shape, const BatchNormForward& tensors, Clamp clamp,
                 int threads, std::span<std::byte> workspace);

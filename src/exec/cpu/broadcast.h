@@ -19,7 +19,7 @@ namespace rockmate::cpu {
 
 class Broadcast {
  public:
-  static constexpr std::size_t kMostOperands = 3;
+  static constexpr std::size_t kMostOperands = 16;
   using Offsets = std::array<std::int64_t, kMostOperands>;
   struct Panel {
     std::int64_t first, rows, columns;  ///< `first` element of the result

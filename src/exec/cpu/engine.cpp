@@ -1,12 +1,15 @@
 // The cpu engine: the first family that takes a kernel, or takes it on rows, else the reference
-// engine.
+// engine. A fused kernel that no family takes runs part by part, runs of point-wise parts as one.
 
 #include "exec/engine.h"
 
 #include "exec/cpu/axes.h"
 #include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
+#include "exec/cpu/nesting.h"
 #include "exec/parallel.h"
+#include "exec/part_runner.h"
+#include "graph/op_table.h"
 
 #ifdef ROCKMATE_WITH_ONEDNN
 #include "exec/cpu/onednn.h"
@@ -26,6 +29,7 @@ Makers make_makers() {
   add_line_kernels(makers);
   add_optimizer_kernels(makers);
   add_large_depthwise_kernels(makers);
+  add_fused_kernels(makers);
 #endif
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_convolutions(makers);
@@ -44,6 +48,18 @@ std::optional<Prepared> find(const KernelSpec& spec, int threads) {
     if (auto prepared = maker(kernel, threads)) return prepared;
   }
   return std::nullopt;
+}
+
+Kernel with_nested_runs(Kernel kernel) {
+  kernel.attributes.set("parts", nest_point_runs(kernel.attributes.parts()));
+  return kernel;
+}
+
+// Where outputs may lie on inputs, as the training graph has it.
+std::vector<MayOverwrite> promised(const KernelSpec& spec) {
+  OpView view{spec.op, spec.kernel.kind, spec.kernel.attributes, {}};
+  for (const TensorType& type : spec.inputs) view.inputs.push_back(&type);
+  return in_place_pairs(view, spec.outputs);
 }
 
 class CpuKernel : public PreparedKernel {
@@ -77,6 +93,10 @@ class CpuEngine : public Engine {
 
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
     if (const auto prepared = find(spec, threads_)) return prepared->workspace;
+    if (spec.kernel.kind == OpKind::kFused) {
+      const Kernel nested = with_nested_runs(spec.kernel);
+      return parts_workspace({spec.op, nested, spec.inputs, spec.outputs}, *this, promised(spec));
+    }
     if (const auto renamed = in_rows(spec)) return workspace(renamed->spec(spec.op));
     return reference_->workspace(spec);
   }
@@ -85,6 +105,10 @@ class CpuEngine : public Engine {
     if (auto prepared = find(spec, threads_)) {
       return std::make_unique<CpuKernel>(std::move(prepared->body), threads_,
                                          spec.kernel.attributes.flag("adds"));
+    }
+    if (spec.kernel.kind == OpKind::kFused) {
+      const Kernel nested = with_nested_runs(spec.kernel);
+      return prepare_parts({spec.op, nested, spec.inputs, spec.outputs}, *this, promised(spec));
     }
     if (auto renamed = in_rows(spec)) {
       return std::make_unique<KernelInRows>(*std::move(renamed), spec.op, *this);

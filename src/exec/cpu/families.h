@@ -16,6 +16,8 @@ void add_optimizer_kernels(Makers& makers);
 /// oneDNN tens of times as much.
 void add_large_depthwise_kernels(Makers& makers);
 void add_depthwise_kernels(Makers& makers);
+/// Fused kernels: batch norm's gradient behind that of a clamp, and point-wise parts in tiles.
+void add_fused_kernels(Makers& makers);
 
 /// Whether all inputs and outputs are float32.
 [[nodiscard]] bool is_float32(const KernelView& kernel);

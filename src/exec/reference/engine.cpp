@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "exec/part_runner.h"
 #include "exec/reference/kernel.h"
 #include "rockmate/error.h"
 
@@ -97,11 +98,13 @@ class ReferenceEngine : public Engine {
 
   // Tiles and partial sums lie on the stack.
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
+    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
     static_cast<void>(make_body(spec));
     return Bytes(0);
   }
 
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
+    if (spec.kernel.kind == OpKind::kFused) return prepare_parts(spec, *this);
     return std::make_unique<ReferenceKernel>(make_body(spec), threads_,
                                              spec.kernel.attributes.flag("adds"));
   }

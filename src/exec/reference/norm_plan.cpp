@@ -7,6 +7,8 @@ NormPlan::NormPlan(const KernelView& kernel, const Shape& x)
   const std::size_t rank = x.size();
   switch (kernel.kind) {
     case OpKind::kBatchNorm:
+    case OpKind::kBatchNormStatistics:
+    case OpKind::kBatchNormApply:
     case OpKind::kBatchNormGradient:
       sets = period = x[1];
       runs = x[0];

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "exec/parallel.h"
+#include "exec/part_runner.h"
 #include "exec/vector/launchers.h"
 #include "rockmate/error.h"
 
@@ -46,9 +47,11 @@ class VectorEngine : public Engine {
   explicit VectorEngine(int threads) : threads_(threads) {}
   [[nodiscard]] std::string_view name() const override { return "vector"; }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
+    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
     return vector::prepare(spec).workspace;
   }
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
+    if (spec.kernel.kind == OpKind::kFused) return prepare_parts(spec, *this);
     return std::make_unique<VectorKernel>(spec, vector::prepare(spec), threads_);
   }
 

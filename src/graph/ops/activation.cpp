@@ -47,7 +47,7 @@ void add_gradient(OpDefinitions& table, OpKind kind, std::string_view name) {
                    .max_inputs = 2,
                    .infer = infer_gradient,
                    .flops = flops<per_element>,
-                   .in_place = {{0, 0}}});
+                   .in_place = {{0, 0}, {0, 1}}});
 }
 
 template <OpKind gradient_kind>

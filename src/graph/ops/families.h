@@ -28,6 +28,7 @@ void add_unary_ops(OpDefinitions& table);
 void add_reduction_ops(OpDefinitions& table);
 void add_loss_ops(OpDefinitions& table);
 void add_optimizer_ops(OpDefinitions& table);
+void add_fused_ops(OpDefinitions& table);
 void add_communication_ops(OpDefinitions& table);
 
 }  // namespace rockmate

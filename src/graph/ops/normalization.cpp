@@ -6,6 +6,9 @@
 // and the running statistics read them, so a run may skip them.
 // Gradient: (dy, x, mean, variance, scale) -> (dx, dscale, dbias).
 //
+// Batch norm in two: statistics (x) -> (mean, variance), and apply (x, mean, variance, scale, bias)
+// -> y, which has the same bits and can run again without a pass for the statistics.
+//
 // Attributes: epsilon; axis (layer norm), groups (group norm), momentum, count (running
 // statistics).
 
@@ -88,6 +91,23 @@ void norm_gradient(GradientScope& scope) {
   }
 }
 
+Types infer_batch_norm_statistics(const OpView& op) {
+  const Types norm = infer_norm<batch_norm_shapes>(op);
+  return {norm[1], norm[2]};
+}
+
+Types infer_batch_norm_apply(const OpView& op) {
+  require_floating(op, 0);
+  const NormShapes shapes = batch_norm_shapes(op, 0);
+  require_shape(op, 1, shapes.statistics, "the mean");
+  require_shape(op, 2, shapes.statistics, "the variance");
+  check_affine(op, 3, shapes.affine);
+  return {op.input(0)};
+}
+
+double statistics_flops(const OpView& op, const Types&) { return 4 * count(op.input(0)); }
+double apply_flops(const OpView& op, const Types&) { return 4 * count(op.input(0)); }
+
 // (mean, variance, running mean, running variance), the latter two updated.
 Types infer_running_statistics(const OpView& op) {
   for (std::size_t i = 1; i < 4; ++i) {
@@ -132,6 +152,19 @@ void add_normalization_ops(OpDefinitions& table) {
                                                           "layer_norm_gradient");
   add_norm<group_norm_shapes, OpKind::kGroupNormGradient>(table, OpKind::kGroupNorm, "group_norm",
                                                           "group_norm_gradient");
+  table.push_back({.kind = OpKind::kBatchNormStatistics,
+                   .name = "batch_norm_statistics",
+                   .outputs = {"mean", "variance"},
+                   .infer = infer_batch_norm_statistics,
+                   .flops = statistics_flops,
+                   .free_attributes = {"epsilon"}});
+  table.push_back({.kind = OpKind::kBatchNormApply,
+                   .name = "batch_norm_apply",
+                   .min_inputs = 3,
+                   .max_inputs = 5,
+                   .infer = infer_batch_norm_apply,
+                   .flops = apply_flops,
+                   .in_place = {{0, 0}}});
   table.push_back({.kind = OpKind::kRunningStatistics,
                    .name = "running_statistics",
                    .min_inputs = 4,

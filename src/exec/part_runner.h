@@ -1,0 +1,21 @@
+// Runs a fused kernel part by part, each by an engine's own kernel for it. What parts hand to each
+// other lies in the kernel's outputs and in its workspace, as FusedLayout says; behind it in the
+// workspace is room for the part that needs most.
+#pragma once
+
+#include <memory>
+
+#include "exec/engine.h"
+#include "graph/op_table.h"
+
+namespace rockmate {
+
+/// Both throw what the engine throws for a part. `spec` is of kind kFused; it may die, with its
+/// kernel, before what is returned. Where `spec` is another form of a kernel, `promised` are the
+/// pairs in which outputs of that may lie on inputs.
+[[nodiscard]] Bytes parts_workspace(const KernelSpec& spec, const Engine& engine,
+                                    const std::vector<MayOverwrite>& promised = {});
+[[nodiscard]] std::unique_ptr<PreparedKernel> prepare_parts(
+    const KernelSpec& spec, const Engine& engine, const std::vector<MayOverwrite>& promised = {});
+
+}  // namespace rockmate

@@ -1,0 +1,74 @@
+#include "graph/fusion/roles.h"
+
+namespace rockmate {
+
+FusionRole fusion_role(OpKind kind) {
+  switch (kind) {
+    using enum OpKind;
+    case kBatchNormApply:
+    case kRelu:
+    case kClip:
+    case kLeakyRelu:
+    case kElu:
+    case kGelu:
+    case kSigmoid:
+    case kTanh:
+    case kHardSigmoid:
+    case kHardSwish:
+    case kSilu:
+    case kSoftplus:
+    case kDropout:
+    case kWhere:
+    case kTrilu:
+    case kAdd:
+    case kSub:
+    case kMul:
+    case kDiv:
+    case kMaximum:
+    case kMinimum:
+    case kScale:
+    case kExp:
+    case kLog:
+    case kSqrt:
+    case kPow:
+    case kErf:
+    case kAbs:
+    case kSin:
+    case kCos:
+    case kReluGradient:
+    case kClipGradient:
+    case kLeakyReluGradient:
+    case kEluGradient:
+    case kGeluGradient:
+    case kSigmoidGradient:
+    case kTanhGradient:
+    case kHardSigmoidGradient:
+    case kHardSwishGradient:
+    case kSiluGradient:
+    case kSoftplusGradient:
+    case kPowGradient:
+    case kErfGradient:
+    case kAbsGradient:
+    case kSinGradient:
+    case kCosGradient:
+      return FusionRole::kPointwise;
+    case kSoftmax:
+    case kLogSoftmax:
+    case kSoftmaxGradient:
+    case kLogSoftmaxGradient:
+    case kLayerNorm:
+    case kLayerNormGradient:
+    case kBatchNormGradient:
+    case kReduceSum:
+      return FusionRole::kSweep;
+    case kConv:
+    case kConvTranspose:
+    case kLinear:
+    case kMatMul:
+      return FusionRole::kMatrix;
+    default:
+      return FusionRole::kNone;
+  }
+}
+
+}  // namespace rockmate

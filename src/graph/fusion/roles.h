@@ -1,0 +1,18 @@
+// What a kind of op may do in a fused group.
+#pragma once
+
+#include <cstdint>
+
+#include "rockmate/graph.h"
+
+namespace rockmate {
+
+enum class FusionRole : std::uint8_t {  // from cheap to dear
+  kNone,                                ///< stands alone
+  kPointwise,  ///< each element of the output comes from one element of each operand
+  kSweep,      ///< cheap, but an element of the output needs many: norms, softmax, sums
+  kMatrix      ///< expensive: at most one of them, and first in its group
+};
+[[nodiscard]] FusionRole fusion_role(OpKind kind);
+
+}  // namespace rockmate
