@@ -171,6 +171,7 @@ enum class OpKind : std::uint8_t {
   kBinaryCrossEntropy,
 
   kFill,
+  kReinterpret,
   kConvWeightGradient,
   kLinearWeightGradient,
   kBatchNormGradient,

@@ -66,8 +66,15 @@ void ModelFlags::add_to(CLI::App& verb) {
 
 void ModelFlags::add_engine_to(CLI::App& verb) {
   verb.add_option("--engine", engine,
-                  "count the workspace that this engine of `rockmate train` needs: reference")
+                  "the iteration as this engine of `rockmate train` runs it: reference, cpu")
       ->type_name("NAME")
+      ->group(kGroup);
+  add_direct_to(verb);
+}
+
+void ModelFlags::add_direct_to(CLI::App& verb) {
+  verb.add_flag("--direct", direct,
+                "engine cpu: no Winograd convolutions: slower, less workspace, other last bits")
       ->group(kGroup);
 }
 
@@ -94,7 +101,8 @@ TrainingOptions ModelFlags::training_options() const {
   TrainingOptions options;
   if (optimizer) options.optimizer = parse_optimizer(*optimizer);
   options.costs = cost_model();
-  if (engine) options.workspace = engine_workspace(*engine);
+  if (engine) aim_at_engine(options, *engine);
+  if (direct) options.winograd = false;
   return options;
 }
 
@@ -114,11 +122,15 @@ CostModel ModelFlags::cost_model() const {
 }
 
 void ModelFlags::refuse_onnx_options() const {
-  const std::pair<const char*, bool> options[] = {
-      {"--batch", batch.has_value()},          {"--sample-shape", !sample_shape.empty()},
-      {"--optimizer", optimizer.has_value()},  {"--loss", loss.has_value()},
-      {"--data-inputs", !data_inputs.empty()}, {"--costs", costs.has_value()},
-      {"--device", device.has_value()},        {"--engine", engine.has_value()}};
+  const std::pair<const char*, bool> options[] = {{"--batch", batch.has_value()},
+                                                  {"--sample-shape", !sample_shape.empty()},
+                                                  {"--optimizer", optimizer.has_value()},
+                                                  {"--loss", loss.has_value()},
+                                                  {"--data-inputs", !data_inputs.empty()},
+                                                  {"--costs", costs.has_value()},
+                                                  {"--device", device.has_value()},
+                                                  {"--engine", engine.has_value()},
+                                                  {"--direct", direct}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;
     throw InvalidInput(fmt::format(

@@ -8,9 +8,11 @@
 
 #include "graph/autodiff.h"
 #include "graph/index_ranges.h"
+#include "graph/memory_formats.h"
 #include "graph/op_table.h"
 #include "graph/patterns/patterns.h"
 #include "graph/updates.h"
+#include "graph/winograd.h"
 
 namespace rockmate {
 namespace {
@@ -212,12 +214,21 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
   return model;
 }
 
+// To what the engine likes.
+void lower(Tape& tape, const std::vector<TensorId>& row_major, const TrainingOptions& options) {
+  if (options.winograd) allow_winograd(tape);
+  if (options.channels_last) lay_channels_last(tape, row_major);
+}
+
 }  // namespace
 
 TrainingModel make_training_model(const Graph& graph, const TrainingOptions& options) {
   Differentiated result = differentiate(graph);
   std::vector<Trained> trained = trained_parameters(graph, result);
   add_updates(result.tape, trained, options);
+  std::vector<TensorId> row_major = graph.outputs();
+  for (const Trained& entry : trained) row_major.push_back(entry.gradient);
+  lower(result.tape, row_major, options);
   std::vector<TensorId> results;
   if (options.optimizer == OptimizerKind::kNone) {
     for (const Trained& entry : trained) results.push_back(entry.gradient);
@@ -227,12 +238,15 @@ TrainingModel make_training_model(const Graph& graph, const TrainingOptions& opt
 
 TrainingModel make_evaluation_model(const Graph& graph, const TrainingOptions& options) {
   const Graph judged = evaluation_graph(graph);
-  const Tape tape = forward_tape(judged);
+  Tape tape = forward_tape(judged);
   std::vector<TensorId> scores;
   for (const Step& step : tape.steps()) {
     if (step.node.kind != OpKind::kCrossEntropy) continue;
     if (judged[step.node.inputs.front()].producer) scores.push_back(step.node.inputs.front());
   }
+  std::vector<TensorId> row_major = judged.outputs();
+  row_major.insert(row_major.end(), scores.begin(), scores.end());
+  lower(tape, row_major, options);
   return ModelWriter(judged, tape, options).write({}, scores);
 }
 
