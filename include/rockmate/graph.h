@@ -174,6 +174,7 @@ enum class OpKind : std::uint8_t {
   kBatchNormStatistics,
   kBatchNormApply,
   kFused,
+  kReinterpret,
   kConvWeightGradient,
   kLinearWeightGradient,
   kBatchNormGradient,

@@ -69,6 +69,12 @@ struct TrainingOptions {
   /// what the reference engine computes changes.
   bool fuse = false;
   CostModel costs = CostModel::analytic("a100");
+  /// Images lie channels last from convolution to convolution, as the engine `cpu` likes them. The
+  /// sources, the outputs of the model and the parameter gradients stay row-major.
+  bool channels_last = false;
+  /// The engine `cpu` may compute 3 x 3 convolutions by Winograd's algorithm where that is faster:
+  /// with larger workspaces, and other last bits. One choice for all budgets, whose bits are equal.
+  bool winograd = false;
   /// What the engine that is to run the iteration needs for an op, whatever the costs say; may be
   /// null. `engine_workspace` (executor.h) makes it.
   std::function<Bytes(const KernelSpec&)> workspace = nullptr;

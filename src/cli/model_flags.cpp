@@ -70,8 +70,15 @@ void ModelFlags::add_to(CLI::App& verb) {
 
 void ModelFlags::add_engine_to(CLI::App& verb) {
   verb.add_option("--engine", engine,
-                  "count the workspace that this engine of `rockmate train` needs: reference")
+                  "the iteration as this engine of `rockmate train` runs it: reference, cpu")
       ->type_name("NAME")
+      ->group(kGroup);
+  add_direct_to(verb);
+}
+
+void ModelFlags::add_direct_to(CLI::App& verb) {
+  verb.add_flag("--direct", direct,
+                "engine cpu: no Winograd convolutions: slower, less workspace, other last bits")
       ->group(kGroup);
 }
 
@@ -98,8 +105,9 @@ TrainingOptions ModelFlags::training_options() const {
   TrainingOptions options;
   if (optimizer) options.optimizer = parse_optimizer(*optimizer);
   options.costs = cost_model();
+  if (engine) aim_at_engine(options, *engine);
   options.fuse = fuse.value_or(false);
-  if (engine) options.workspace = engine_workspace(*engine);
+  if (direct) options.winograd = false;
   return options;
 }
 
@@ -127,7 +135,8 @@ void ModelFlags::refuse_onnx_options() const {
                                                   {"--costs", costs.has_value()},
                                                   {"--device", device.has_value()},
                                                   {"--engine", engine.has_value()},
-                                                  {"--fuse", fuse.has_value()}};
+                                                  {"--fuse", fuse.has_value()},
+                                                  {"--direct", direct}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;
     throw InvalidInput(fmt::format(

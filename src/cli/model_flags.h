@@ -28,11 +28,13 @@ struct ModelFlags {
   std::optional<std::string> device;
   std::optional<std::string> engine;
   std::optional<bool> fuse;
+  bool direct = false;
   std::string default_device = "a100";  ///< that of the verb
 
   void add_to(CLI::App& verb);
   /// The engine of a verb that runs nothing: its workspace is counted, if one is named.
   void add_engine_to(CLI::App& verb);
+  void add_direct_to(CLI::App& verb);
 
   [[nodiscard]] bool is_onnx() const { return model.ends_with(".onnx"); }
   [[nodiscard]] bool asks_for_largest_batch() const { return batch == kLargestBatch; }

@@ -116,6 +116,7 @@ void TrainFlags::add_to(CLI::App& verb) {
   verb.add_option("--engine", engine, "what runs the ops: reference (plain loops), cpu (fast)")
       ->type_name("NAME")
       ->capture_default_str();
+  model.add_direct_to(verb);
   add_learning(verb, *this);
   add_data(verb, *this);
   add_files(verb, *this);
@@ -155,8 +156,9 @@ void TrainFlags::check() const {
 
 TrainingOptions TrainFlags::training_options() const {
   TrainingOptions options = model.training_options();
-  options.workspace = engine_workspace(engine, planning.threads);
+  aim_at_engine(options, engine, planning.threads);
   options.fuse = model.fuse.value_or(engine == "cpu");
+  if (model.direct) options.winograd = false;
   if (learning_rate) options.learning_rate = *learning_rate;
   options.weight_decay = weight_decay;
   options.clip_norm = clip_norm;

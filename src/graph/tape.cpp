@@ -43,11 +43,22 @@ std::string Tape::unique(const std::string& name) {
   return candidate;
 }
 
-void Tape::run(NodeId id, const Node& node, Phase phase) {
+void Tape::run(NodeId id, const Node& node, Phase phase) { append({node, phase, id}); }
+
+void Tape::append(Step step) {
+  const Node& node = step.node;
   if (definition(node.kind).is_view) {
     tensors_[node.outputs.front()].storage = tensors_[node.inputs.front()].storage;
   }
-  steps_.push_back({node, phase, id});
+  steps_.push_back(std::move(step));
+}
+
+TensorId Tape::add_like(TensorId id, const std::string& name) {
+  TapeTensor copy = tensors_[id];
+  copy.tensor.name = unique(name);
+  copy.storage = TensorId(tensors_.size());
+  tensors_.push_back(std::move(copy));
+  return TensorId(tensors_.size() - 1);
 }
 
 std::vector<TensorId> Tape::emit(const std::string& name, OpKind kind, std::vector<TensorId> inputs,

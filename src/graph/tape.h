@@ -50,6 +50,13 @@ class Tape {
   /// Makes the last step add `addend` to its output.
   void add_to_last(TensorId addend);
   void set_kind(TensorId id, ValueKind kind) { tensors_[id].kind = kind; }
+  void set_format(TensorId id, MemoryFormat format) { tensors_[id].tensor.type.format = format; }
+  /// A tensor like that one, which no step makes.
+  TensorId add_like(TensorId id, const std::string& name);
+  /// Gives the steps away, for a pass that writes them anew.
+  [[nodiscard]] std::vector<Step> take_steps() { return std::exchange(steps_, {}); }
+  /// A step whose tensors exist already.
+  void append(Step step);
   /// Puts each of the given steps right behind the step of that index.
   void insert_after(std::vector<std::pair<std::size_t, Step>> steps);
   /// The name, with a number behind it if it is taken; it is taken from then on.

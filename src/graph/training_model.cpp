@@ -9,9 +9,11 @@
 #include "graph/autodiff.h"
 #include "graph/fusion.h"
 #include "graph/index_ranges.h"
+#include "graph/memory_formats.h"
 #include "graph/op_table.h"
 #include "graph/patterns/patterns.h"
 #include "graph/updates.h"
+#include "graph/winograd.h"
 
 namespace rockmate {
 namespace {
@@ -220,17 +222,28 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
   return model;
 }
 
-// What the model tells of has to be there, whatever is fused. First values of sources follow from
-// their place in the list of them, so that it may not depend on options.
+// To what the engine likes. `row_major` and what the model tells of has to be there afterwards.
+void lower(Tape& tape, const std::vector<TensorId>& row_major, const WantedTensors& wanted,
+           const TrainingOptions& options) {
+  if (options.winograd) allow_winograd(tape);
+  if (options.channels_last) lay_channels_last(tape, row_major);
+  if (options.fuse) fuse(tape, wanted);
+}
+
+// First values of sources follow from their place in the list of them, so that it may not depend on
+// options.
 TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trained>& trained,
                           const std::vector<TensorId>& results, const TrainingOptions& options) {
   const std::vector<TensorId> sources = sources_of(tape);
-  if (options.fuse) {
-    WantedTensors wanted{graph.outputs(), results};
-    for (const Loss& loss : graph.losses()) wanted.results.push_back(loss.tensor);
-    for (const Trained& entry : trained) wanted.visible.push_back(entry.gradient);
-    fuse(tape, wanted);
+  WantedTensors wanted{graph.outputs(), results};
+  std::vector<TensorId> row_major = graph.outputs();
+  row_major.insert(row_major.end(), results.begin(), results.end());
+  for (const Loss& loss : graph.losses()) wanted.results.push_back(loss.tensor);
+  for (const Trained& entry : trained) {
+    wanted.visible.push_back(entry.gradient);
+    row_major.push_back(entry.gradient);
   }
+  lower(tape, row_major, wanted, options);
   return ModelWriter(graph, tape, sources, options).write(trained, results);
 }
 

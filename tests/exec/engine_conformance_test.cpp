@@ -1,5 +1,6 @@
 // Holds engines to their contract (exec/engine.h), kernel by kernel: on every example of the op
-// table and on larger shapes, in float32 and float64. To add an engine, add it to `engines`.
+// table and on larger shapes, in float32 and float64, row-major and channels last. To add an
+// engine, add it to `engines`.
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -36,6 +37,7 @@ struct TestedEngine {
   // Largest difference from the oracle, of numbers of the size of the largest one of a tensor.
   double float32_tolerance, float64_tolerance;
   bool runs_large_examples;
+  bool runs_channels_last;
   // Kinds for which it has no kernel, in some type at least; it says so.
   std::set<OpKind> lacks = {};
 };
@@ -65,10 +67,11 @@ std::set<OpKind> beyond_vectors() {
 
 const std::vector<TestedEngine>& engines() {
   static const std::vector<TestedEngine> list = {
-      {"reference", make_reference_engine, 4e-6, 2e-13, true},
-      {"cpu", make_cpu_engine, 4e-6, 2e-13, true},
-      {"vector", make_vector_engine, 1e-5, 1e-12, true, beyond_vectors()},
-      {"interpreter", [](int) { return testing::make_interpreter_engine(); }, 1e-7, 0, false}};
+      {"reference", make_reference_engine, 4e-6, 2e-13, true, false},
+      {"cpu", make_cpu_engine, 4e-6, 2e-13, true, true},
+      {"vector", make_vector_engine, 1e-5, 1e-12, true, false, beyond_vectors()},
+      {"interpreter", [](int) { return testing::make_interpreter_engine(); }, 1e-7, 0, false,
+       true}};
   return list;
 }
 
@@ -147,7 +150,7 @@ void expect_near(const Bits& found, const Array& expected, const TensorType& typ
 }
 
 // The example with one of the optimizers, in turn; with fused ops, if it is about them.
-TrainingModel model_of(const OpExample& example, std::size_t turn) {
+TrainingModel model_of(const OpExample& example, std::size_t turn, bool channels_last = false) {
   constexpr std::array kOptimizers = {OptimizerKind::kNone, OptimizerKind::kSgd,
                                       OptimizerKind::kMomentum, OptimizerKind::kAdam,
                                       OptimizerKind::kAdamW};
@@ -157,6 +160,7 @@ TrainingModel model_of(const OpExample& example, std::size_t turn) {
   options.clip_norm = turn % 3 == 1 ? 0.5 : 0;
   options.accumulate = turn % 2 == 1 ? 3 : 1;
   options.fuse = example.kind == OpKind::kFused;
+  options.channels_last = channels_last;
   return make_training_model(example_model(example), options);
 }
 
@@ -165,7 +169,19 @@ class Conformance : public ::testing::TestWithParam<TestedEngine> {
   [[nodiscard]] static std::unique_ptr<Engine> engine(int threads) {
     return GetParam().make(threads);
   }
-  // Calls check(model, task) for each kernel of the examples, in both types.
+  static std::vector<TrainingModel> variants(const OpExample& example, std::size_t turn) {
+    const TrainingModel single = model_of(example, turn);
+    std::vector<TrainingModel> list = {single, testing::in_float64(single)};
+    if (!GetParam().runs_channels_last || !has_image(single)) return list;
+    list.push_back(model_of(example, turn, true));
+    if (example.kind != OpKind::kFused) list.push_back(testing::in_channels_last(single));
+    return list;
+  }
+  static bool has_image(const TrainingModel& model) {
+    return std::any_of(model.types.begin(), model.types.end(),
+                       [](const TensorType& type) { return type.shape.size() == 4; });
+  }
+  // Calls check(model, task) for each kernel of the examples, in both types and memory formats.
   template <class Check>
   static void for_each_task(const Check& check) {
     const auto subject = engine(1);
@@ -177,8 +193,7 @@ class Conformance : public ::testing::TestWithParam<TestedEngine> {
       examples.insert(examples.end(), large.begin(), large.end());
     }
     for (std::size_t i = 0; i < examples.size(); ++i) {
-      const TrainingModel single = model_of(examples[i], i);
-      for (const TrainingModel& model : {single, testing::in_float64(single)}) {
+      for (const TrainingModel& model : variants(examples[i], i)) {
         for (const Task& task : tasks_of(model)) {
           SCOPED_TRACE(fmt::format("{} of the example {} {}", signature(model, task.op),
                                    to_string(examples[i].kind), examples[i].name));
@@ -278,7 +293,11 @@ TEST(ConformanceExamples, LeaveNoKindOut) {
   std::set<OpKind> kinds;
   const auto& examples = testing::op_examples();
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    for (const Kernel& kernel : model_of(examples[i], i).kernels) kinds.insert(kernel.kind);
+    for (const bool channels_last : {false, true}) {
+      for (const Kernel& kernel : model_of(examples[i], i, channels_last).kernels) {
+        kinds.insert(kernel.kind);
+      }
+    }
   }
   for (std::size_t k = 0; k < kOpKinds; ++k) {
     const auto kind = static_cast<OpKind>(k);

@@ -102,4 +102,20 @@ TrainingModel in_float64(TrainingModel model) {
   return model;
 }
 
+TrainingModel in_channels_last(TrainingModel model) {
+  for (TensorType& type : model.types) {
+    if (type.shape.size() == 4) type.format = MemoryFormat::kChannelsLast;
+  }
+  const auto stays = [&](ValueId v) { model.types[v].format = MemoryFormat::kRowMajor; };
+  for (const Kernel& kernel : model.kernels) {
+    const bool convolves = kernel.kind == OpKind::kConv || kernel.kind == OpKind::kConvTranspose;
+    if (convolves) stays(kernel.inputs[1]);
+    if (kernel.kind == OpKind::kConvWeightGradient) stays(kernel.outputs[0]);
+    if (kernel.kind != OpKind::kReshape) continue;
+    stays(kernel.inputs[0]);
+    stays(kernel.outputs[0]);
+  }
+  return model;
+}
+
 }  // namespace rockmate::testing

@@ -37,4 +37,8 @@ class EngineMachine {
 /// The model with float64 wherever it has float32.
 [[nodiscard]] TrainingModel in_float64(TrainingModel model);
 
+/// The model with its images channels last, wherever that is a matter of taste: not where a weight
+/// or a view has four axes. Kernel by kernel it computes the same.
+[[nodiscard]] TrainingModel in_channels_last(TrainingModel model);
+
 }  // namespace rockmate::testing

@@ -28,6 +28,21 @@ void with_element_type(DType dtype, const Visit& visit) {
   }
 }
 
+// Where each element lies, in units of elements; by its row-major number.
+std::vector<std::size_t> places_of(const TensorType& type) {
+  std::vector<std::size_t> places;
+  places.reserve(static_cast<std::size_t>(element_count(type.shape)));
+  for_each_index(type.shape, [&](Index index) {
+    Shape shape = type.shape;
+    if (type.format == MemoryFormat::kChannelsLast) {
+      std::rotate(index.begin() + 1, index.begin() + 2, index.end());
+      std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+    }
+    places.push_back(offset(shape, index));
+  });
+  return places;
+}
+
 class InterpretedKernel : public PreparedKernel {
  public:
   InterpretedKernel(const KernelSpec& spec, const InterpreterEngineOptions& options)
@@ -96,13 +111,15 @@ std::unique_ptr<Engine> make_interpreter_engine(const InterpreterEngineOptions& 
 
 std::vector<double> to_doubles(const TensorType& type, const std::byte* data) {
   std::vector<double> elements(static_cast<std::size_t>(element_count(type.shape)));
+  const std::vector<std::size_t> places = places_of(type);
   for (std::size_t e = 0; e < elements.size() && type.dtype == DType::kBit; ++e) {
-    elements[e] = static_cast<double>((std::to_integer<int>(data[e / 8]) >> (e % 8)) & 1);
+    const std::size_t at = places[e];
+    elements[e] = static_cast<double>((std::to_integer<int>(data[at / 8]) >> (at % 8)) & 1);
   }
   if (type.dtype == DType::kBit) return elements;
   with_element_type(type.dtype, [&](auto element) {
     for (std::size_t e = 0; e < elements.size(); ++e) {
-      std::memcpy(&element, data + e * sizeof(element), sizeof(element));
+      std::memcpy(&element, data + places[e] * sizeof(element), sizeof(element));
       elements[e] = static_cast<double>(element);
     }
   });
@@ -110,17 +127,18 @@ std::vector<double> to_doubles(const TensorType& type, const std::byte* data) {
 }
 
 void from_doubles(const std::vector<double>& elements, const TensorType& type, std::byte* data) {
+  const std::vector<std::size_t> places = places_of(type);
   if (type.dtype == DType::kBit) {
     std::fill_n(data, type.bytes().count(), std::byte{0});
     for (std::size_t e = 0; e < elements.size(); ++e) {
-      if (elements[e] != 0) data[e / 8] |= std::byte{1} << (e % 8);
+      if (elements[e] != 0) data[places[e] / 8] |= std::byte{1} << (places[e] % 8);
     }
     return;
   }
   with_element_type(type.dtype, [&](auto element) {
     for (std::size_t e = 0; e < elements.size(); ++e) {
       element = static_cast<decltype(element)>(elements[e]);
-      std::memcpy(data + e * sizeof(element), &element, sizeof(element));
+      std::memcpy(data + places[e] * sizeof(element), &element, sizeof(element));
     }
   });
 }

@@ -22,7 +22,8 @@ struct InterpreterEngineOptions {
 [[nodiscard]] std::unique_ptr<Engine> make_interpreter_engine(
     const InterpreterEngineOptions& options = {});
 
-/// The elements of a tensor as doubles, and back; bits and all types but those of 16 bits.
+/// The elements of a tensor as doubles, row-major, and back from and to its own format; bits and
+/// all types but those of 16 bits.
 [[nodiscard]] std::vector<double> to_doubles(const TensorType& type, const std::byte* data);
 void from_doubles(const std::vector<double>& elements, const TensorType& type, std::byte* data);
 

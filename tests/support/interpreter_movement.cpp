@@ -1,5 +1,8 @@
 // Kernels that move elements.
 
+#include <algorithm>
+#include <numeric>
+
 #include "support/interpreter_kernels.h"
 
 namespace rockmate::testing {
@@ -54,8 +57,7 @@ void run_slice(Call& call) {
   });
 }
 
-void run_transpose(Call& call) {
-  const auto& permutation = call.attributes.integers("permutation");
+void transpose(Call& call, const std::vector<std::int64_t>& permutation) {
   std::size_t e = 0;
   for_each_index(call.out().shape, [&](const Index& index) {
     Index from(index.size());
@@ -64,6 +66,18 @@ void run_transpose(Call& call) {
     }
     call.out().data[e++] = call.in(0).data[offset(call.in(0).shape, from)];
   });
+}
+
+// Arrays are row-major whatever the format: what is a view in memory is a transposition here.
+void run_reinterpret(Call& call) {
+  std::vector<std::int64_t> permutation(call.out().shape.size());
+  std::iota(permutation.begin(), permutation.end(), 0);
+  if (call.input_types[0].format == MemoryFormat::kChannelsLast) {
+    std::rotate(permutation.begin() + 1, permutation.begin() + 2, permutation.end());
+  } else {
+    std::rotate(permutation.begin() + 1, permutation.end() - 1, permutation.end());
+  }
+  transpose(call, permutation);
 }
 
 void run_pad(Call& call) {
@@ -142,7 +156,9 @@ bool run_movement(Call& call) {
     case OpKind::kCast:
       return call.out().data = call.in(0).data, true;
     case OpKind::kTranspose:
-      return run_transpose(call), true;
+      return transpose(call, call.attributes.integers("permutation")), true;
+    case OpKind::kReinterpret:
+      return run_reinterpret(call), true;
     case OpKind::kPad:
       return run_pad(call), true;
     case OpKind::kExpand:

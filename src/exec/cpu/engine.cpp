@@ -1,12 +1,16 @@
 // The cpu engine: the first family that takes a kernel, or takes it on rows, else the reference
-// engine. A fused kernel that no family takes runs part by part, runs of point-wise parts as one.
+// engine, which gets row-major copies of what lies otherwise. A fused kernel that no family takes
+// runs part by part, runs of point-wise parts as one.
 
 #include "exec/engine.h"
+
+#include <algorithm>
 
 #include "exec/cpu/axes.h"
 #include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
 #include "exec/cpu/nesting.h"
+#include "exec/cpu/row_major.h"
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
 #include "graph/op_table.h"
@@ -32,8 +36,8 @@ Makers make_makers() {
   add_fused_kernels(makers);
 #endif
 #ifdef ROCKMATE_WITH_ONEDNN
-  add_onednn_convolutions(makers);
   add_onednn_products(makers);
+  add_onednn_convolutions(makers);
 #endif
 #ifdef ROCKMATE_WITH_HIGHWAY
   add_depthwise_kernels(makers);
@@ -41,9 +45,28 @@ Makers make_makers() {
   return makers;
 }
 
+// Where both formats are the same bytes, a tensor lies as the images of the kernel do.
+void unify_formats(KernelView& kernel) {
+  const auto lies_last = [](const TensorType& type) {
+    return type.format == MemoryFormat::kChannelsLast;
+  };
+  if (std::none_of(kernel.inputs.begin(), kernel.inputs.end(), lies_last) &&
+      std::none_of(kernel.outputs.begin(), kernel.outputs.end(), lies_last)) {
+    return;
+  }
+  for (auto* types : {&kernel.inputs, &kernel.outputs}) {
+    for (TensorType& type : *types) {
+      const Shape& shape = type.shape;
+      if (shape.size() != 4) continue;
+      if (shape[1] == 1 || shape[2] * shape[3] == 1) type.format = MemoryFormat::kChannelsLast;
+    }
+  }
+}
+
 std::optional<Prepared> find(const KernelSpec& spec, int threads) {
   static const Makers makers = make_makers();
-  const KernelView kernel(spec);
+  KernelView kernel(spec);
+  unify_formats(kernel);
   for (const Maker maker : makers[static_cast<std::size_t>(kernel.kind)]) {
     if (auto prepared = maker(kernel, threads)) return prepared;
   }
@@ -98,7 +121,8 @@ class CpuEngine : public Engine {
       return parts_workspace({spec.op, nested, spec.inputs, spec.outputs}, *this, promised(spec));
     }
     if (const auto renamed = in_rows(spec)) return workspace(renamed->spec(spec.op));
-    return reference_->workspace(spec);
+    return needs_row_major(spec) ? row_major_workspace(spec, *reference_)
+                                 : reference_->workspace(spec);
   }
 
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
@@ -113,7 +137,8 @@ class CpuEngine : public Engine {
     if (auto renamed = in_rows(spec)) {
       return std::make_unique<KernelInRows>(*std::move(renamed), spec.op, *this);
     }
-    return reference_->prepare(spec);
+    return needs_row_major(spec) ? prepare_row_major(spec, *reference_, threads_)
+                                 : reference_->prepare(spec);
   }
 
  private:

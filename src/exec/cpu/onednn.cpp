@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -9,6 +10,8 @@
 
 namespace rockmate::cpu::onednn {
 namespace {
+
+constexpr std::int64_t kFloat = 4;  // bytes
 
 const dnnl::stream& stream() {
   static const dnnl::stream only(engine());
@@ -84,12 +87,12 @@ dnnl::memory Sequence::scratch(const Desc& desc) {
   return place(desc, Home::kWorkspace, 0, at);
 }
 
-dnnl::memory Sequence::seen_as(const dnnl::memory& memory, const Desc& desc) {
-  for (const Place& each : places_) {
-    if (each.memory.get() != memory.get()) continue;
-    return place(desc, each.home, each.index, Bytes(each.offset));
-  }
-  ROCKMATE_CHECK(false, "memory of another sequence");
+dnnl::memory Sequence::seen_as(const dnnl::memory& memory, const Desc& desc, Bytes offset) {
+  const auto found = std::find_if(places_.begin(), places_.end(), [&](const Place& each) {
+    return each.memory.get() == memory.get();
+  });
+  ROCKMATE_CHECK(found != places_.end(), "memory of another sequence");
+  return place(desc, found->home, found->index, Bytes(found->offset) + offset);
 }
 
 Sequence::Call Sequence::call(const dnnl::primitive_desc_base& desc, dnnl::primitive primitive,
@@ -100,48 +103,53 @@ Sequence::Call Sequence::call(const dnnl::primitive_desc_base& desc, dnnl::primi
   return {std::move(primitive), std::move(arguments)};
 }
 
-Sequence::Call Sequence::reorder(const dnnl::memory& from, const dnnl::memory& to, bool adds) {
-  dnnl::primitive_attr attr = attributes();
-  if (adds) {
-    dnnl::post_ops sum;
-    sum.append_sum();
-    attr.set_post_ops(sum);
-  }
+Sequence::Call Sequence::reorder(const dnnl::memory& from, const dnnl::memory& to) {
   const dnnl::reorder::primitive_desc desc(engine(), from.get_desc(), engine(), to.get_desc(),
-                                           attr);
+                                           attributes());
   return call(desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
 }
 
-Sequence::Stage Sequence::sliced_reorder(const std::vector<dnnl::memory>& summands,
-                                         const dnnl::memory& to) {
+Sequence::Stage Sequence::sliced_reorder(const dnnl::memory& from, const dnnl::memory& to) {
   const Dims dims = to.get_desc().dims();
-  const std::int64_t unit = std::max(block(to), block(summands.front()));
+  const std::int64_t unit = std::max(block(to), block(from));
   const std::int64_t units = (dims[0] + unit - 1) / unit;
   const std::int64_t slices = std::min(units, kMostParts);
   Stage stage;
   for (std::int64_t s = 0; s < slices; ++s) {
-    Dims from(dims.size()), extents = dims;
-    from[0] = units * s / slices * unit;
-    extents[0] = std::min(dims[0], units * (s + 1) / slices * unit) - from[0];
+    Dims first(dims.size()), extents = dims;
+    first[0] = units * s / slices * unit;
+    extents[0] = std::min(dims[0], units * (s + 1) / slices * unit) - first[0];
+    const Desc from_slice = from.get_desc().submemory_desc(extents, first, true);
+    const Desc to_slice = to.get_desc().submemory_desc(extents, first, true);
+    if (from_slice.is_zero() || to_slice.is_zero()) return {{reorder(from, to)}};
+    stage.push_back({reorder(seen_as(from, from_slice), seen_as(to, to_slice))});
+  }
+  return stage;
+}
+
+Sequence::Stage Sequence::sum(const std::vector<dnnl::memory>& summands) {
+  const auto count = static_cast<std::int64_t>(summands.front().get_desc().get_size()) / kFloat;
+  Stage stage;
+  for (std::int64_t s = 0; s < kMostParts; ++s) {
+    const std::int64_t first = count * s / kMostParts;
+    const Shape shape = {count * (s + 1) / kMostParts - first};
+    if (shape[0] == 0) continue;
     const auto slice = [&](const dnnl::memory& memory) {
-      const Desc part = memory.get_desc().submemory_desc(extents, from, true);
-      return part.is_zero() ? dnnl::memory() : seen_as(memory, part);
+      return seen_as(memory, desc(shape, MemoryFormat::kRowMajor), Bytes(first * kFloat));
     };
+    const dnnl::memory total = slice(summands.front());
+    const Desc flat = total.get_desc();
+    const dnnl::binary::primitive_desc made({dnnl::algorithm::binary_add, flat, flat, flat},
+                                            attributes(), engine());
     Strand strand;
-    const dnnl::memory target = slices == 1 ? to : slice(to);
-    for (std::size_t i = 0; i < summands.size(); ++i) {
-      const dnnl::memory source = slices == 1 ? summands[i] : slice(summands[i]);
-      if (!source || !target) break;
-      strand.push_back(reorder(source, target, i > 0));
+    for (std::size_t i = 1; i < summands.size(); ++i) {
+      strand.push_back(call(
+          made, dnnl::binary(made),
+          {{DNNL_ARG_SRC_0, total}, {DNNL_ARG_SRC_1, slice(summands[i])}, {DNNL_ARG_DST, total}}));
     }
-    if (strand.size() < summands.size()) break;
     stage.push_back(std::move(strand));
   }
-  if (static_cast<std::int64_t>(stage.size()) == slices) return stage;
-  Strand whole;
-  for (std::size_t i = 0; i < summands.size(); ++i)
-    whole.push_back(reorder(summands[i], to, i > 0));
-  return {std::move(whole)};
+  return stage;
 }
 
 void Sequence::run(const Run& run) {

@@ -59,16 +59,17 @@ class Sequence {
   dnnl::memory input(std::size_t i, const Desc& desc, Bytes offset = {});
   dnnl::memory output(std::size_t i, const Desc& desc, Bytes offset = {});
   dnnl::memory scratch(const Desc& desc);
-  /// The same place as `memory`, seen as `desc`.
-  dnnl::memory seen_as(const dnnl::memory& memory, const Desc& desc);
+  /// The same place as `memory`, or so many bytes behind it, seen as `desc`.
+  dnnl::memory seen_as(const dnnl::memory& memory, const Desc& desc, Bytes offset = {});
 
   /// With a scratchpad of its own.
   Call call(const dnnl::primitive_desc_base& desc, dnnl::primitive primitive,
             std::unordered_map<int, dnnl::memory> arguments);
-  /// `adds`: to what is there.
-  Call reorder(const dnnl::memory& from, const dnnl::memory& to, bool adds = false);
+  Call reorder(const dnnl::memory& from, const dnnl::memory& to);
   /// One that reorders slices along axis 0 side by side, where the formats can be cut there.
-  Stage sliced_reorder(const std::vector<dnnl::memory>& summands, const dnnl::memory& to);
+  Stage sliced_reorder(const dnnl::memory& from, const dnnl::memory& to);
+  /// The sum of all, in their order, lies in the first. They have one format.
+  Stage sum(const std::vector<dnnl::memory>& summands);
 
   void then(Stage stage) { stages_.push_back(std::move(stage)); }
 

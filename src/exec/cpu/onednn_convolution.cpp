@@ -1,8 +1,8 @@
 // Convolutions and their gradients. The parts are those of the batch; the weight is brought into
 // oneDNN's format first, and weight gradients of the parts are added up last. Images that do not
-// lie channels last are brought into the format that oneDNN likes best, part by part.
+// lie as oneDNN likes them are brought into the format that it likes best, part by part.
 
-#include "exec/cpu/onednn.h"
+#include "exec/cpu/onednn_conv_parts.h"
 
 namespace rockmate::cpu {
 namespace {
@@ -10,141 +10,9 @@ namespace {
 using namespace onednn;
 using dnnl::algorithm;
 
-enum class Direction { kForward, kData, kWeights };
-
-// An operand of the kernel.
-struct Operand {
-  const TensorType* type;
-  std::size_t index;
-  bool is_output;
-};
-
-// A convolution that maps the image x to y, and which of x, y and the weight is wanted.
-struct Convolution {
-  explicit Convolution(const KernelView& kernel);
-
-  Direction direction;
-  Operand x, y, weight;
-  std::optional<std::size_t> bias;  // of the result
-  Shape weight_shape;               // with an axis for groups, if there are any
-  Dims strides, dilations, before, after;
-};
-
-Convolution::Convolution(const KernelView& kernel) {
-  const Operand first{&kernel.inputs[0], 0, false};
-  const Operand second{&kernel.inputs[1], 1, false};
-  const Operand result{&kernel.outputs[0], 0, true};
-  switch (kernel.kind) {
-    case OpKind::kConv:
-      direction = Direction::kForward;
-      x = first, weight = second, y = result;
-      break;
-    case OpKind::kConvTranspose:
-      direction = Direction::kData;
-      y = first, weight = second, x = result;
-      break;
-    default:
-      direction = Direction::kWeights;
-      x = first, y = second, weight = result;
-  }
-  if (kernel.inputs.size() > 2) bias = 2;
-  weight_shape = weight.type->shape;
-  if (const std::int64_t groups = kernel.attributes.integer("groups", 1); groups > 1) {
-    weight_shape.front() /= groups;
-    weight_shape.insert(weight_shape.begin(), groups);
-  }
-  strides = kernel.attributes.integers("strides");
-  dilations = kernel.attributes.integers("dilations");
-  for (std::int64_t& each : dilations) --each;
-  const auto& pads = kernel.attributes.integers("pads");
-  const auto middle = pads.begin() + static_cast<std::ptrdiff_t>(strides.size());
-  before.assign(pads.begin(), middle);
-  after.assign(middle, pads.end());
-}
-
-// A primitive for some images of the batch, with the formats that it wants.
-struct PartPrimitive {
-  Sequence::Call call(Sequence& sequence, std::unordered_map<int, dnnl::memory> arguments) const {
-    return sequence.call(*desc, primitive, std::move(arguments));
-  }
-  std::shared_ptr<dnnl::primitive_desc_base> desc;
-  dnnl::primitive primitive;
-  Desc x, y, weight;
-};
-
-template <class Primitive>
-PartPrimitive part_primitive(const typename Primitive::primitive_desc& desc) {
-  return {std::make_shared<typename Primitive::primitive_desc>(desc), Primitive(desc), {}, {}, {}};
-}
-
-// How images are given to oneDNN: as they lie, or as it likes.
-enum class Images { kAsTheyLie, kAny };
-
-Desc image_desc(const TensorType& type, std::int64_t images, Images formats) {
-  Shape shape = type.shape;
-  shape[0] = images;
-  const bool lies_well = type.format == MemoryFormat::kChannelsLast;
-  return formats == Images::kAsTheyLie && lies_well ? desc(shape, type.format) : any_desc(shape);
-}
-
-// Nothing where oneDNN has no good one. `weight` is the format to keep to.
-std::optional<PartPrimitive> make_part(const Convolution& conv, std::int64_t images, Images formats,
-                                       const Desc& weight) {
-  const Desc x = image_desc(*conv.x.type, images, formats);
-  const Desc y = image_desc(*conv.y.type, images, formats);
-  const auto direct = algorithm::convolution_direct;
-  try {
-    using Forward = dnnl::convolution_forward;
-    const bool has_bias = conv.direction == Direction::kForward && conv.bias.has_value();
-    const Desc bias = has_bias ? desc({conv.y.type->shape[1]}, MemoryFormat::kRowMajor) : Desc();
-    const Forward::desc forward(dnnl::prop_kind::forward_training, direct, x, weight, bias, y,
-                                conv.strides, conv.dilations, conv.before, conv.after);
-    const Forward::primitive_desc hint(forward, attributes(), engine());
-    if (conv.direction == Direction::kForward) {
-      if (is_poor(hint)) return std::nullopt;
-      auto part = part_primitive<Forward>(hint);
-      part.x = hint.src_desc(), part.y = hint.dst_desc(), part.weight = hint.weights_desc();
-      return part;
-    }
-    if (conv.direction == Direction::kData) {
-      using Data = dnnl::convolution_backward_data;
-      const Data::desc data(direct, x, weight, y, conv.strides, conv.dilations, conv.before,
-                            conv.after);
-      const Data::primitive_desc made(data, attributes(), engine(), hint);
-      if (is_poor(made)) return std::nullopt;
-      auto part = part_primitive<Data>(made);
-      part.x = made.diff_src_desc(), part.y = made.diff_dst_desc();
-      part.weight = made.weights_desc();
-      return part;
-    }
-    using Weights = dnnl::convolution_backward_weights;
-    const Weights::desc weights(direct, x, weight, y, conv.strides, conv.dilations, conv.before,
-                                conv.after);
-    const Weights::primitive_desc made(weights, attributes(), engine(), hint);
-    if (is_poor(made)) return std::nullopt;
-    auto part = part_primitive<Weights>(made);
-    part.x = made.src_desc(), part.y = made.diff_dst_desc();
-    part.weight = made.diff_weights_desc();
-    return part;
-  } catch (const dnnl::error&) {  // there is none
-    return std::nullopt;
-  }
-}
-
-// More parts take more memory for their weight gradients.
-std::int64_t count_parts(const Convolution& conv) {
-  constexpr std::int64_t kWeightGradients = 16 << 20;  // bytes
-  std::int64_t parts = std::min(kMostParts, conv.x.type->shape[0]);
-  if (conv.direction == Direction::kWeights) {
-    const std::int64_t fit = kWeightGradients / conv.weight.type->bytes().count();
-    parts = std::min(parts, std::max<std::int64_t>(2, fit));
-  }
-  return parts;
-}
-
 class Writer {
  public:
-  Writer(const Convolution& conv, Images formats) : conv_(conv), formats_(formats) {}
+  Writer(const Convolution& conv, const Scheme& scheme) : conv_(conv), scheme_(scheme) {}
 
   std::optional<Prepared> write() &&;
 
@@ -157,7 +25,7 @@ class Writer {
   void add_bias(const dnnl::memory& result, Sequence::Strand& strand);
 
   const Convolution& conv_;
-  Images formats_;
+  Scheme scheme_;
   Sequence sequence_;
   std::unordered_map<std::int64_t, PartPrimitive> parts_;  // by number of images
   Sequence::Stage convolutions_;
@@ -168,7 +36,7 @@ class Writer {
 const PartPrimitive* Writer::part_for(std::int64_t images) {
   if (const auto found = parts_.find(images); found != parts_.end()) return &found->second;
   const Desc weight = parts_.empty() ? any_desc(conv_.weight_shape) : parts_.begin()->second.weight;
-  auto part = make_part(conv_, images, formats_, weight);
+  auto part = make_part(conv_, images, scheme_, weight);
   if (!part) return nullptr;
   return &parts_.emplace(images, *std::move(part)).first->second;
 }
@@ -177,7 +45,7 @@ dnnl::memory Writer::given(const Operand& operand, std::int64_t first, std::int6
   Shape shape = operand.type->shape;
   const Bytes offset(operand.type->bytes().count() / shape[0] * first);
   shape[0] = images;
-  const Desc lies = desc(shape, operand.type->format);
+  const Desc lies = desc(shape, format_of(*operand.type));
   return operand.is_output ? sequence_.output(operand.index, lies, offset)
                            : sequence_.input(operand.index, lies, offset);
 }
@@ -234,7 +102,7 @@ void Writer::add_part(std::int64_t first, std::int64_t images, const PartPrimiti
 
 std::optional<Prepared> Writer::write() && {
   const std::int64_t batch = conv_.x.type->shape[0];
-  const std::int64_t count = count_parts(conv_);
+  const std::int64_t count = scheme_.parts;
   const PartPrimitive* const model = part_for((batch + count - 1) / count);
   if (model == nullptr) return std::nullopt;
   const Desc lies = desc(conv_.weight_shape, MemoryFormat::kRowMajor);
@@ -242,7 +110,7 @@ std::optional<Prepared> Writer::write() && {
     weight_ = sequence_.input(conv_.weight.index, lies);
     if (model->weight != lies) {
       const dnnl::memory given = std::exchange(weight_, sequence_.scratch(model->weight));
-      sequence_.then(sequence_.sliced_reorder({given}, weight_));
+      sequence_.then(sequence_.sliced_reorder(given, weight_));
     }
   }
   for (std::int64_t p = 0; p < count; ++p) {
@@ -254,7 +122,8 @@ std::optional<Prepared> Writer::write() && {
   }
   sequence_.then(std::move(convolutions_));
   if (conv_.direction == Direction::kWeights) {
-    sequence_.then(sequence_.sliced_reorder(gradients_, sequence_.output(0, lies)));
+    if (gradients_.size() > 1) sequence_.then(sequence_.sum(gradients_));
+    sequence_.then(sequence_.sliced_reorder(gradients_.front(), sequence_.output(0, lies)));
   }
   return std::move(sequence_).prepared();
 }
@@ -272,8 +141,11 @@ std::optional<Prepared> make_convolution(const KernelView& kernel, int) {
   if (is_empty(kernel)) return std::nullopt;
   const OneThread one_thread;
   const Convolution conv(kernel);
+  if (const auto winograd = winograd_scheme(conv)) {
+    if (auto prepared = Writer(conv, *winograd).write()) return prepared;
+  }
   for (const Images formats : {Images::kAsTheyLie, Images::kAny}) {
-    if (auto prepared = Writer(conv, formats).write()) return prepared;
+    if (auto prepared = Writer(conv, direct_scheme(conv, formats)).write()) return prepared;
   }
   return std::nullopt;
 }

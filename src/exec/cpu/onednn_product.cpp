@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "exec/cpu/families.h"
 #include "exec/cpu/onednn.h"
 
 namespace rockmate::cpu {
@@ -198,10 +199,41 @@ std::optional<Prepared> make_matmul(const KernelView& kernel, int) {
                           starts(b, y)});
 }
 
+// The gradients of a 1 x 1 convolution on rows of pixels, which need no other format: by the image,
+// and by weights so large that their tiles keep all threads busy.
+std::optional<Prepared> make_pointwise(const KernelView& kernel, int) {
+  const bool is_weight = kernel.kind == OpKind::kConvWeightGradient;
+  const TensorType& image = is_weight ? kernel.inputs[0] : kernel.outputs[0];
+  const TensorType& result = is_weight ? kernel.inputs[1] : kernel.inputs[0];
+  const Shape& weight = is_weight ? kernel.outputs[0].shape : kernel.inputs[1].shape;
+  const auto lies_well = [](const TensorType& type) {
+    return type.shape.size() == 4 && type.format == MemoryFormat::kChannelsLast &&
+           element_count(type.shape) > 0;
+  };
+  const auto are = [&](std::string_view name, std::int64_t value) {
+    const auto& list = kernel.attributes.integers(name);
+    return std::all_of(list.begin(), list.end(), [&](std::int64_t n) { return n == value; });
+  };
+  constexpr std::int64_t kLargeWeight = 1 << 17;
+  const bool fits = is_float32(kernel) && lies_well(image) && lies_well(result) &&
+                    extent(weight, 2, weight.size()) == 1 && are("strides", 1) && are("pads", 0) &&
+                    kernel.attributes.integer("groups", 1) == 1 &&
+                    (!is_weight || weight[0] * weight[1] >= kLargeWeight);
+  if (!fits) return std::nullopt;
+  const std::int64_t pixels = image.shape[0] * extent(image.shape, 2, 4);
+  const std::int64_t in = weight[1];
+  const std::int64_t out = weight[0];
+  if (is_weight) {
+    return prepare(kernel, {1, out, pixels, in, {out, true}, {in, false}, {0}, {0}}, true);
+  }
+  return prepare(kernel, {1, pixels, out, in, {out, false}, {in, false}, {0}, {0}});
+}
+
 }  // namespace
 
 void add_onednn_products(Makers& makers) {
   using enum OpKind;
+  add(makers, {kConvTranspose, kConvWeightGradient}, make_pointwise);
   add(makers, {kLinear}, make_linear);
   add(makers, {kLinearWeightGradient}, make_weight_gradient);
   add(makers, {kMatMul}, make_matmul);

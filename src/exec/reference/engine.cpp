@@ -42,7 +42,7 @@ Makers make_makers() {
 void check_types(const KernelView& kernel) {
   for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
     for (const TensorType& type : *types) {
-      if (type.format != MemoryFormat::kRowMajor) {
+      if (type.format != MemoryFormat::kRowMajor && kernel.kind != OpKind::kReinterpret) {
         kernel.reject(
             fmt::format("{}: the reference engine computes in row-major tensors", to_string(type)));
       }

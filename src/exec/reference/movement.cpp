@@ -122,7 +122,7 @@ Body make_fill(const KernelView& kernel) {
 
 void add_movement_kernels(Makers& makers) {
   using enum OpKind;
-  add(makers, {kReshape}, make_reshape);
+  add(makers, {kReshape, kReinterpret}, make_reshape);
   add(makers, {kPad}, make_pad);
   add(makers, {kTrilu}, make_trilu);
   add(makers, {kCast}, make_cast);

@@ -1,4 +1,4 @@
-// Ops that only move elements. `reshape` is a view and moves nothing at all.
+// Ops that only move elements. `reshape` and `reinterpret` are views and move nothing at all.
 //
 // Attributes: shape (reshape, expand, fill), permutation, before, after, value (pad; negative
 // numbers crop), factor (expand scales by it), upper, diagonal (trilu), dtype (cast, fill).
@@ -129,6 +129,21 @@ void trilu_gradient(GradientScope& scope) {
       0, scope.emit("backward", OpKind::kTrilu, {scope.gradient()}, scope.node().attributes));
 }
 
+// The same memory, read in the other format: [N, C, spatial...] channels last is [N, spatial..., C]
+// row-major, and the other way round. A transposition that moves nothing.
+Types infer_reinterpret(const OpView& op) {
+  require_rank(op, 0, 3);
+  TensorType y = op.input(0);
+  if (y.format == MemoryFormat::kChannelsLast) {
+    std::rotate(y.shape.begin() + 1, y.shape.begin() + 2, y.shape.end());
+    y.format = MemoryFormat::kRowMajor;
+  } else {
+    std::rotate(y.shape.begin() + 1, y.shape.end() - 1, y.shape.end());
+    y.format = MemoryFormat::kChannelsLast;
+  }
+  return {y};
+}
+
 Types infer_fill(const OpView& op) {
   static_cast<void>(op.attributes.real("value"));
   return {{dtype_of(op), op.attributes.integers("shape")}};
@@ -175,6 +190,10 @@ void add_movement_ops(OpDefinitions& table) {
                    .max_inputs = 0,
                    .infer = infer_fill,
                    .flops = no_flops});
+  table.push_back({.kind = OpKind::kReinterpret,
+                   .name = "reinterpret",
+                   .infer = infer_reinterpret,
+                   .is_view = true});
 }
 
 }  // namespace rockmate

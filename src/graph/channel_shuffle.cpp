@@ -1,0 +1,37 @@
+#include "graph/channel_shuffle.h"
+
+namespace rockmate {
+
+ChannelShuffles::ChannelShuffles(const Tape& tape, const std::vector<Step>& steps)
+    : tape_(tape), steps_(steps), readers_(tape.tensors().size()) {
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    for (const TensorId t : steps[s].node.inputs) readers_[t].push_back(s);
+  }
+}
+
+std::optional<std::size_t> ChannelShuffles::only_reader(std::size_t step, OpKind kind) const {
+  const std::vector<std::size_t>& readers = readers_[steps_[step].node.outputs.front()];
+  if (readers.size() != 1 || steps_[readers.front()].node.kind != kind) return std::nullopt;
+  return readers.front();
+}
+
+std::optional<ChannelShuffle> ChannelShuffles::at(std::size_t step) const {
+  const Node& split = steps_[step].node;
+  if (split.kind != OpKind::kReshape) return std::nullopt;
+  const auto transpose = only_reader(step, OpKind::kTranspose);
+  const auto join = transpose ? only_reader(*transpose, OpKind::kReshape) : std::nullopt;
+  if (!join) return std::nullopt;
+  const TensorId image = split.inputs.front();
+  const TensorId result = steps_[*join].node.outputs.front();
+  const Shape& shape = tape_[image].tensor.type.shape;
+  const Shape& groups = tape_[split.outputs.front()].tensor.type.shape;
+  if (shape.size() != 4 || groups.size() != 5) return std::nullopt;
+  const Shape expected = {shape[0], groups[1], groups[2], shape[2], shape[3]};
+  const std::vector<std::int64_t> swap = {0, 2, 1, 3, 4};
+  const bool fits = groups == expected && tape_[result].tensor.type.shape == shape &&
+                    steps_[*transpose].node.attributes.integers("permutation") == swap;
+  if (!fits) return std::nullopt;
+  return ChannelShuffle{image, result, groups[1], *transpose, *join};
+}
+
+}  // namespace rockmate
