@@ -60,7 +60,7 @@ inline int learn(const Task& task, const std::filesystem::path& data,
   options.optimizer = rockmate::OptimizerKind::kAdam;
   options.learning_rate = task.rate;
   options.clip_norm = 1;
-  options.workspace = rockmate::engine_workspace("reference");
+  options.workspace = rockmate::engine_workspace("reference", 1);
   const auto model = rockmate::make_training_model(task.network, options);
   const auto evaluation = rockmate::make_evaluation_model(task.network, options);
 
@@ -71,7 +71,8 @@ inline int learn(const Task& task, const std::filesystem::path& data,
     std::cerr << plan.error() << "\n";
     return 1;
   }
-  rockmate::Executor rich(model, whole, {.seed = 1}), poor(model, *plan, {.seed = 1});
+  rockmate::Executor rich(model, whole, {.threads = 1, .seed = 1}),
+      poor(model, *plan, {.threads = 1, .seed = 1});
   std::cout << "memory " << rich.planned() << " and " << poor.planned() << "\n";
 
   const auto room = rockmate::Evaluator::budget(poor, evaluation);
