@@ -99,6 +99,26 @@ class GPT2(nn.Module):
         return functional.linear(self.norm(x), self.wte.weight)
 
 
+class Shapes(nn.Module):
+    """Tells the pictures of scripts/make_data.py apart: small enough to learn while you wait."""
+
+    def __init__(self):
+        super().__init__()
+        layers, before = [], 1
+        for channels in (8, 16):
+            for _ in range(5):
+                layers += [nn.Conv2d(before, channels, 3, padding=1, bias=False),
+                           nn.BatchNorm2d(channels), nn.ReLU()]
+                before = channels
+            layers.append(nn.MaxPool2d(2))
+        self.layers = nn.Sequential(*layers)
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(before, 4)
+
+    def forward(self, x):
+        return self.head(self.drop(self.layers(x).mean((2, 3))))
+
+
 def models():
     image = torch.zeros(8, 3, 224, 224)
     yield "resnet50", torchvision.models.resnet50(), image
@@ -106,6 +126,7 @@ def models():
     yield "mobilenet_v2", torchvision.models.mobilenet_v2(), image
     yield "unet", UNet(), torch.zeros(2, 3, 256, 256)
     yield "gpt2_small", GPT2(), torch.zeros(2, 256, dtype=torch.int64)
+    yield "shapes", Shapes(), torch.zeros(16, 1, 16, 16)
 
 
 def main():

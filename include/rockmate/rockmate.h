@@ -1,6 +1,7 @@
 // Everything at once.
 #pragma once
 
+#include "rockmate/c_api.h"
 #include "rockmate/checkpoint.h"
 #include "rockmate/cost_model.h"
 #include "rockmate/data.h"

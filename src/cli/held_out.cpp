@@ -45,7 +45,7 @@ double number_at(std::span<const std::byte> bytes, DType dtype, std::int64_t i) 
 HeldOut::HeldOut(Executor& executor, const TrainingModel& model, const std::string& path)
     : executor_(executor),
       model_(model),
-      data_(executor.model(), {.path = path}),
+      data_(executor.model(), {.path = path, .is_complete = true}),
       evaluator_(executor, model, plan_within(executor, model)) {}
 
 Evaluation HeldOut::evaluate() {

@@ -116,23 +116,22 @@ ExitCode run_train(const TrainFlags& flags) {
 
   const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
                                                      : "saving after this step");
-  TrainingJob job{
-      .model = model,
-      .plan = *std::move(plan),
-      .options = {flags.engine, flags.planning.threads, flags.planning.seed, flags.guard},
-      .steps = flags.steps,
-      .rate = flags.rate_schedule(),
-      .data = {flags.data, flags.shuffle, flags.planning.seed},
-      .evaluation = evaluation ? &*evaluation : nullptr,
-      .held_out = flags.held_out,
-      .evaluate_every = flags.evaluate_every,
-      .resume = flags.resume,
-      .save = flags.save,
-      .save_every = flags.save_every,
-      .gradients = flags.gradients,
-      .finish = {},
-      .compare = flags.compare,
-      .stop = interrupt.token()};
+  TrainingJob job{.model = model, .plan = *std::move(plan)};
+  job.options = {flags.engine, flags.planning.threads, flags.planning.seed, flags.guard};
+  job.steps = flags.steps;
+  job.rate = flags.rate_schedule();
+  job.data.path = flags.data;
+  job.data.shuffle = flags.shuffle;
+  job.data.seed = flags.planning.seed;
+  job.evaluation = evaluation ? &*evaluation : nullptr;
+  job.held_out = flags.held_out;
+  job.evaluate_every = flags.evaluate_every;
+  job.resume = flags.resume;
+  job.save = flags.save;
+  job.save_every = flags.save_every;
+  job.gradients = flags.gradients;
+  job.compare = flags.compare;
+  job.stop = interrupt.token();
   if (!flags.trained.empty()) {
     job.finish = [&](const Executor& executor) { export_trained(flags, executor); };
   }

@@ -40,24 +40,36 @@ TensorType sample_of(const std::string& input, const TensorType& type, std::int6
   return sample;
 }
 
+constexpr std::string_view kTarget = "target.";
+
+// What the file of an input may be called, without its extension: after the input, where what is no
+// part of a file name becomes "_"; the only target of a model may be called target.
+std::vector<std::string> stems_of(const TrainingModel& model, const std::string& input) {
+  std::vector<std::string> stems = {input};
+  std::replace(stems.front().begin(), stems.front().end(), '/', '_');
+  const auto is_target = [&](const Source& source) {
+    return source.is_given && model.graph[source.value].name.starts_with(kTarget);
+  };
+  if (input.starts_with(kTarget) && std::ranges::count_if(model.sources, is_target) == 1) {
+    stems.push_back(std::string(kTarget.substr(0, kTarget.size() - 1)));
+  }
+  return stems;
+}
+
 // The file for an input: one in the folder, or the path itself where it is called after the input.
-std::optional<std::string> file_for(const std::string& input, const fs::path& path) {
-  const std::string stem = data_file_stem(input);
-  for (const char* extension : kExtensions) {
-    const std::string name = stem + extension;
-    if (path.filename() == name && fs::is_regular_file(path)) return path.string();
-    const fs::path file = path / name;
-    if (fs::is_directory(path) && fs::exists(file)) return file.string();
+std::optional<std::string> file_for(const std::vector<std::string>& stems, const fs::path& path) {
+  for (const std::string& stem : stems) {
+    for (const char* extension : kExtensions) {
+      const std::string name = stem + extension;
+      if (path.filename() == name && fs::is_regular_file(path)) return path.string();
+      const fs::path file = path / name;
+      if (fs::is_directory(path) && fs::exists(file)) return file.string();
+    }
   }
   return std::nullopt;
 }
 
 }  // namespace
-
-std::string data_file_stem(std::string input) {
-  std::replace(input.begin(), input.end(), '/', '_');
-  return input;
-}
 
 TrainingData::TrainingData(const TrainingModel& model, const DataOptions& options) {
   if (options.path.empty()) return;
@@ -68,8 +80,9 @@ TrainingData::TrainingData(const TrainingModel& model, const DataOptions& option
   for (const Source& source : model.sources) {
     if (!source.is_given) continue;
     const std::string& input = model.graph[source.value].name;
-    expected.push_back(data_file_stem(input) + kExtensions.front());
-    if (const auto file = file_for(input, path)) {
+    const std::vector<std::string> stems = stems_of(model, input);
+    for (const std::string& stem : stems) expected.push_back(stem + kExtensions.front());
+    if (const auto file = file_for(stems, path)) {
       add(model, source, *file, 0);
     } else if (is_text) {
       add(model, source, options.path, feeds_.empty() ? 0 : 1);
@@ -83,6 +96,9 @@ TrainingData::TrainingData(const TrainingModel& model, const DataOptions& option
                                    fmt::join(expected, " or ")));
   }
   for (const std::string& input : without) {
+    if (options.is_complete) {
+      throw InvalidInput(fmt::format("{}: has no data for input '{}'", options.path, shown(input)));
+    }
     warn(fmt::format("no data for input '{}': its elements are made up", shown(input)));
   }
   loader_.emplace(std::move(feeds_),

@@ -16,14 +16,15 @@ struct DataOptions {
   std::string path = {};  ///< empty: no data
   bool shuffle = false;
   std::uint64_t seed = 0;
+  bool is_complete = false;  ///< an input without a file is an error
 };
 
 class TrainingData {
  public:
   /// The path is a folder with INPUT.raw, .npy, .idx or .txt for inputs of the model, one such
-  /// file, or a text for all inputs. Inputs without a file are told in a warning. Throws
-  /// InvalidInput where there is a file for no input, one is broken, or inputs have different
-  /// numbers of samples.
+  /// file, or a text for all inputs. A model's only target may be called target. Inputs without a
+  /// file are told in a warning. Throws InvalidInput where there is a file for no input, one is
+  /// broken, or inputs have different numbers of samples.
   TrainingData(const TrainingModel& model, const DataOptions& options);
 
   [[nodiscard]] bool is_there() const { return loader_.has_value(); }
@@ -45,9 +46,5 @@ class TrainingData {
 
 /// Throws InvalidInput where an element lies outside the range of its input.
 void feed(const std::vector<BatchPart>& batch, std::uint64_t step, Executor& executor);
-
-/// The name of an input's file, without folder and extension: what is no part of a file name
-/// becomes "_".
-[[nodiscard]] std::string data_file_stem(std::string input);
 
 }  // namespace rockmate::cli

@@ -80,14 +80,15 @@ TEST(Readme, ItsCommandsRun) {
   const auto commands = snippets_of(source_dir() / "README.md", "sh");
   ASSERT_THAT(commands, Not(IsEmpty()));
   const testing::TemporaryFolder folder;
-  for (const char* name : {"graphs", "models"}) {
+  for (const char* name : {"graphs", "models", "scripts"}) {
     fs::create_directory_symlink(source_dir() / name, folder.path() / name);
   }
   for (const std::string& text : commands) {
 #ifndef ROCKMATE_WITH_ONNX
     if (text.find(".onnx") != std::string::npos) continue;
 #endif
-    const auto outcome = testing::run_shell("set -e\n" + text, {.folder = folder.path()});
+    const auto outcome =
+        testing::run_shell("set -e\n" + text, {.folder = folder.path(), .seconds = 240});
     EXPECT_EQ(outcome.exit, 0) << text << outcome.err;
   }
 }
