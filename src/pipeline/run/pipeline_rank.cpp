@@ -95,7 +95,7 @@ struct PipelineRank::State {
         engine(make_engine(chosen.engine, chosen.threads), ranks, chosen.deadline),
         rank(model_of(micro_batch, pipeline, place, engine, chosen.max_blocks)),
         plan(plan_of(rank, pipeline, place.rank)),
-        machine(rank.model, plan, engine, false),
+        machine(rank.model, resolve(rank.model, plan), engine, false),
         names(names_of(micro_batch)) {
     for (std::size_t s = 0; s < rank.sources.size(); ++s) {
       if (rank.model.sources[s].is_given) continue;
@@ -209,7 +209,7 @@ RankStep PipelineRank::step() {
       if (found != state.gradients.end()) state.observer(found->second, seen.bytes);
     };
   }
-  state.machine.run(state.options.seed, state.next, observer);
+  state.machine.run(state.options.seed, state.next, 1, observer);
   RankStep report;
   report.step = state.next;
   report.makespan = state.transport.now() - start;
