@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "exec/cpu/targets.h"
-#include "exec/random.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "exec/cpu/spans.cpp"
@@ -37,7 +36,6 @@ struct K {
   }
 
 HWY_INLINE V one() { return number(1); }
-HWY_INLINE V half(V x) { return hn::Mul(number(0.5f), x); }
 // NaN passes: it is not less than anything.
 HWY_INLINE V clamp(V x, V low, V high) {
   x = hn::IfThenElse(hn::Lt(x, low), low, x);
@@ -104,7 +102,7 @@ struct HardSwishGradient {
 };
 struct GeluErfGradient {
   static HWY_INLINE V of(V dy, V x, const K&) {
-    const V density = hn::Mul(number(0.398942280f), exp(half(hn::Neg(hn::Mul(x, x)))));
+    const V density = hn::Mul(number(0.398942280f), exp(hn::Mul(number(-0.5f), hn::Mul(x, x))));
     return hn::Mul(dy, hn::MulAdd(x, density, normal_cumulative(x)));
   }
 };
@@ -155,8 +153,7 @@ void binary(Operand a, Operand b, float* y, std::int64_t rows, std::int64_t colu
   }
 }
 
-// Calls step(i, part, j) as for_each_vector does, and after each 64 elements finish(first, count),
-// so that masks move in whole words; j counts the vectors of a word.
+// Masks move in whole words.
 constexpr std::int64_t kWord = 64;
 HWY_INLINE std::int64_t mask_bytes(std::int64_t count) { return (count + 7) / 8; }
 
@@ -225,86 +222,6 @@ void select(const std::uint8_t* condition, bool is_one, Operand a, Operand b, fl
     const V q = b.is_scalar ? right : part.load(b.data + i);
     part.store(hn::IfThenElse(is_false, q, p), y + i);
   });
-}
-
-using Words = hn::Vec<hn::RebindToUnsigned<FloatTag>>;
-constexpr hn::RebindToUnsigned<FloatTag> kWords = {};
-
-#if HWY_TARGET != HWY_SCALAR
-// The high halves of products of 32 bits.
-HWY_INLINE Words multiply_high(Words a, Words b) {
-  const hn::RepartitionToWide<decltype(kWords)> wide;
-  const auto even = hn::MulEven(a, b);
-  const auto odd = hn::MulEven(hn::BitCast(kWords, hn::ShiftRight<32>(hn::BitCast(wide, a))),
-                               hn::BitCast(kWords, hn::ShiftRight<32>(hn::BitCast(wide, b))));
-  return hn::OddEven(hn::BitCast(kWords, odd), hn::BitCast(kWords, hn::ShiftRight<32>(even)));
-}
-
-// The words of as many blocks as there are lanes, from `block` on; word w of lane j goes to
-// words[4 * j + w].
-void philox_blocks(const DropoutStream& stream, std::uint64_t block, std::uint32_t* words) {
-  // Philox4x32's multipliers and Weyl steps (exec/random.h names the paper).
-  const Words first_factor = hn::Set(kWords, 0xD2511F53U);
-  const Words second_factor = hn::Set(kWords, 0xCD9E8D57U);
-  HWY_ALIGN std::uint32_t low[hn::MaxLanes(kWords)];
-  HWY_ALIGN std::uint32_t high[hn::MaxLanes(kWords)];
-  for (std::int64_t j = 0; j < lanes(); ++j) {
-    const std::uint64_t b = block + static_cast<std::uint64_t>(j);
-    low[j] = static_cast<std::uint32_t>(b);
-    high[j] = static_cast<std::uint32_t>(b >> 32);
-  }
-  Words c0 = hn::Load(kWords, low);
-  Words c1 = hn::Load(kWords, high);
-  Words c2 = hn::Set(kWords, stream.step);
-  Words c3 = hn::Set(kWords, stream.stream);
-  auto key0 = static_cast<std::uint32_t>(stream.seed);
-  auto key1 = static_cast<std::uint32_t>(stream.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const Words first_high = multiply_high(first_factor, c0);
-    const Words second_high = multiply_high(second_factor, c2);
-    const Words first_low = hn::Mul(first_factor, c0);
-    const Words second_low = hn::Mul(second_factor, c2);
-    c0 = hn::Xor(second_high, hn::Xor(c1, hn::Set(kWords, key0)));
-    c1 = second_low;
-    c2 = hn::Xor(first_high, hn::Xor(c3, hn::Set(kWords, key1)));
-    c3 = first_low;
-    key0 += 0x9E3779B9U;
-    key1 += 0xBB67AE85U;
-  }
-  hn::StoreInterleaved4(c0, c1, c2, c3, kWords, words);
-}
-
-#else
-void philox_blocks(const DropoutStream& stream, std::uint64_t block, std::uint32_t* words) {
-  const PhiloxBlock drawn = philox(
-      {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), stream.step,
-       stream.stream},
-      {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32)});
-  std::copy(drawn.begin(), drawn.end(), words);
-}
-#endif
-
-// The number of element e is its word / 2^8 / 2^24: it passes where word / 2^8 >= threshold.
-void dropout(const DropoutStream& stream, std::uint32_t threshold, std::uint64_t first,
-             const float* x, float* y, std::int64_t n) {
-  const V scale = number(static_cast<float>(1 / (1 - stream.rate)));
-  const Words least = hn::Set(kWords, threshold);
-  HWY_ALIGN std::uint32_t words[4 * hn::MaxLanes(kWords) + hn::MaxLanes(kWords)] = {};
-  for (std::int64_t done = 0; done < n;) {
-    const std::uint64_t element = first + static_cast<std::uint64_t>(done);
-    philox_blocks(stream, element / 4, words);
-    const auto skipped = static_cast<std::int64_t>(element % 4);
-    const std::int64_t count = std::min(n - done, 4 * lanes() - skipped);
-    for_each_vector(count, [&](std::int64_t i, auto part) HWY_ATTR {
-      const Words drawn = hn::ShiftRight<8>(hn::LoadU(kWords, words + skipped + i));
-      // Numbers of 24 bits: a signed comparison will do.
-      const hn::RebindToSigned<FloatTag> whole;
-      const auto fails = hn::Lt(hn::BitCast(whole, drawn), hn::BitCast(whole, least));
-      const M drops = hn::RebindMask(FloatTag(), fails);
-      part.store(hn::IfThenZeroElse(drops, hn::Mul(part.load(x + done + i), scale)), y + done + i);
-    });
-    done += count;
-  }
 }
 
 void scale_shift(const float* x, const float* scale, const float* shift, float* y,
@@ -417,8 +334,6 @@ MaskedFunction find_masked(OpKind kind) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include <cmath>
-
 namespace rockmate::cpu {
 namespace {
 
@@ -427,7 +342,6 @@ HWY_EXPORT(find_binary);
 HWY_EXPORT(find_masked);
 HWY_EXPORT(apply_mask);
 HWY_EXPORT(select);
-HWY_EXPORT(dropout);
 HWY_EXPORT(scale_shift);
 
 Constants constants_of(OpKind kind, const Attributes& attributes) {
@@ -478,12 +392,6 @@ void apply_mask(const float* dy, const std::uint8_t* mask, float rest, float* dx
 void select(const std::uint8_t* condition, bool is_one, Operand a, Operand b, float* y,
             std::int64_t n) {
   if (n > 0) HWY_DYNAMIC_DISPATCH(select)(condition, is_one, a, b, y, n);
-}
-
-void dropout(const DropoutStream& stream, std::uint64_t first, const float* x, float* y,
-             std::int64_t n) {
-  const auto threshold = static_cast<std::uint32_t>(std::ceil(stream.rate * 0x1p24));
-  HWY_DYNAMIC_DISPATCH(dropout)(stream, threshold, first, x, y, n);
 }
 
 void scale_shift(const float* x, const float* scale, const float* shift, float* y,
