@@ -11,7 +11,7 @@
 
 #include "cli/console.h"
 #include "cli/progress_line.h"
-#include "cli/raw_data.h"
+#include "cli/training_data.h"
 #include "pipeline/run/exchange.h"
 
 namespace rockmate::cli {
@@ -82,7 +82,9 @@ class RankJob {
       : job_(job), planned_(planned), transport_(transport) {}
 
   std::optional<PipelineOutcome> run() {
-    RawData data(*planned_.model, job_.data);
+    DataOptions chosen;
+    chosen.path = job_.data;
+    TrainingData data(*planned_.model, chosen);
     const std::size_t number = planned_.plan->pipeline.micro_batches * job_.run.replicas;
     PipelineRunOptions options = job_.run;
     options.data = [&](std::string_view input, std::uint64_t step, std::size_t micro_batch,

@@ -11,7 +11,6 @@
 #include "cli/model.h"
 #include "cli/pipeline_report.h"
 #include "cli/pipeline_run_report.h"
-#include "cli/raw_data.h"
 #include "cli/whole_number.h"
 #include "rockmate/executor.h"
 
@@ -93,7 +92,7 @@ PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model, std::
                   batch = batch / flags.replicas](std::size_t m) {
     ModelFlags of_micro_batch = model;
     of_micro_batch.batch = std::to_string(batch / m);
-    return load_training_model(of_micro_batch, options);
+    return make_training_model(load_forward_graph(of_micro_batch), options);
   };
   job.run.engine = flags.engine;
   job.run.threads = flags.threads;

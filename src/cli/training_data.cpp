@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 
+#include "base/check.h"
 #include "base/shown.h"
 #include "cli/console.h"
 #include "rockmate/error.h"
@@ -113,7 +114,23 @@ void TrainingData::add(const TrainingModel& model, const Source& source, const s
 }
 
 const std::vector<BatchPart>& TrainingData::batch(std::uint64_t step) {
-  return loader_ ? loader_->batch(step) : none_;
+  if (!loader_) return none_;
+  if (at_hand_ != step) {
+    at_hand_.reset();
+    current_ = &loader_->batch(step);
+    at_hand_ = step;
+  }
+  return *current_;
+}
+
+bool TrainingData::read(std::string_view input, std::uint64_t step, std::span<std::byte> bytes) {
+  for (const BatchPart& part : batch(step)) {
+    if (part.input != input) continue;
+    ROCKMATE_CHECK(part.bytes.size() == bytes.size());
+    std::ranges::copy(part.bytes, bytes.begin());
+    return true;
+  }
+  return false;
 }
 
 void feed(const std::vector<BatchPart>& batch, std::uint64_t step, Executor& executor) {

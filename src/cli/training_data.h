@@ -34,6 +34,9 @@ class TrainingData {
   /// Valid until the next call. Throws InvalidInput where a file cannot be read.
   [[nodiscard]] const std::vector<BatchPart>& batch(std::uint64_t step);
 
+  /// The part of `batch(step)` for one input; false: there are no data for it.
+  [[nodiscard]] bool read(std::string_view input, std::uint64_t step, std::span<std::byte> bytes);
+
  private:
   void add(const TrainingModel& model, const Source& source, const std::string& file,
            std::int64_t shift);
@@ -41,6 +44,8 @@ class TrainingData {
   std::int64_t batch_ = 0;
   std::vector<Feed> feeds_;
   std::optional<Loader> loader_;
+  std::optional<std::uint64_t> at_hand_;  // the step whose batch was asked for last
+  const std::vector<BatchPart>* current_ = nullptr;
   std::vector<BatchPart> none_;
 };
 
