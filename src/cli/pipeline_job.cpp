@@ -82,15 +82,10 @@ class RankJob {
       : job_(job), planned_(planned), transport_(transport) {}
 
   std::optional<PipelineOutcome> run() {
-    DataOptions chosen;
-    chosen.path = job_.data;
-    TrainingData data(*planned_.model, chosen);
-    const std::size_t number = planned_.plan->pipeline.micro_batches * job_.run.replicas;
     PipelineRunOptions options = job_.run;
-    options.data = [&](std::string_view input, std::uint64_t step, std::size_t micro_batch,
-                       std::span<std::byte> bytes) {
-      return data.read(input, step * number + micro_batch, bytes);
-    };
+    TrainingData data(*planned_.model,
+                      {.path = job_.data, .shuffle = job_.shuffle, .seed = options.seed});
+    if (data.is_there()) options.data = rows_of(data);
     PipelineRank rank(*planned_.model, planned_.plan->pipeline, transport_, options);
     rank.observe_gradients([this](const std::string& name, std::span<const std::byte> bytes) {
       gradients_[name] = digest(bytes);
@@ -106,6 +101,28 @@ class RankJob {
  private:
   [[nodiscard]] bool leads() const { return transport_.rank() == 0; }
   [[nodiscard]] std::size_t ranks() const { return job_.cluster.devices.size(); }
+
+  // Micro-batches are taken in turn; those that make no whole batch any more are left out.
+  [[nodiscard]] PipelineData rows_of(TrainingData& data) const {
+    const auto batch =
+        static_cast<std::uint64_t>(planned_.plan->pipeline.micro_batches * job_.run.replicas);
+    const auto all = static_cast<std::uint64_t>(data.batches_per_epoch());
+    if (all < batch) {
+      throw InvalidInput(
+          fmt::format("{}: has {} micro-batches, an iteration takes {}", job_.data, all, batch));
+    }
+    return [&data, batch, all](std::string_view input, std::uint64_t step, std::size_t micro_batch,
+                               std::span<std::byte> bytes) {
+      const std::uint64_t steps = all / batch;  // of an epoch
+      const std::uint64_t place = step % steps * batch + micro_batch;
+      for (const BatchPart& part : data.batch(step / steps * all + place)) {
+        if (part.input != input) continue;
+        std::copy(part.bytes.begin(), part.bytes.end(), bytes.begin());
+        return true;
+      }
+      return false;
+    };
+  }
 
   void resume(PipelineRank& rank) {
     if (job_.checkpoints.empty()) return;

@@ -18,7 +18,8 @@ struct PipelineJob {
   PipelineRunOptions run = {};
   std::size_t steps = 1;  ///< in all, those before a checkpoint counted
   SendMode mode = SendMode::kStandard;
-  std::string data = {};         ///< see TrainingData; empty: made up
+  std::string data = {};  ///< see TrainingData; empty: made up
+  bool shuffle = false;
   std::string checkpoints = {};  ///< a folder, or nothing
   std::size_t checkpoint_every = 1;
 };

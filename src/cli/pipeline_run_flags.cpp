@@ -42,7 +42,7 @@ void PipelineRunFlags::add_to(CLI::App& verb) {
       ->check(whole_number())
       ->capture_default_str()
       ->group(kGroup);
-  verb.add_option("--engine", engine, "what runs the ops: reference (plain loops)")
+  verb.add_option("--engine", engine, "what runs the ops: reference (plain loops) or cpu (fast)")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(kGroup);
@@ -68,8 +68,10 @@ void PipelineRunFlags::add_to(CLI::App& verb) {
                 "a send is done when it is received (shows what hangs without buffers)")
       ->group(kGroup);
   verb.add_option("--data", data,
-                  "raw data: a folder with INPUT.raw, or one such file; else they are made up")
+                  "a folder with INPUT.raw, .npy, .idx or .txt, or one such file; else made up")
       ->type_name("DIR|FILE")
+      ->group(kGroup);
+  verb.add_flag("--shuffle", shuffle, "the samples of --data in another order in every epoch")
       ->group(kGroup);
   verb.add_option("--checkpoint", checkpoints,
                   "go on from the last complete checkpoint of this folder; write new ones there")
@@ -102,6 +104,7 @@ PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model, std::
   job.steps = flags.steps;
   job.mode = flags.synchronous ? SendMode::kSynchronous : SendMode::kStandard;
   job.data = flags.data;
+  job.shuffle = flags.shuffle;
   job.checkpoints = flags.checkpoints;
   job.checkpoint_every = flags.checkpoint_every;
   return job;

@@ -21,6 +21,7 @@ struct PipelineRunFlags {
   double deadline = PipelineRunOptions().deadline.count();
   bool synchronous = false;
   std::string data;
+  bool shuffle = false;
   std::string checkpoints;
   std::size_t checkpoint_every = 1;
 

@@ -80,6 +80,13 @@ class PipelineMpi : public ::testing::Test {
   [[nodiscard]] std::string checkpoints() const {
     return fmt::format("--checkpoint {} --optimizer adam", (folder_.path() / "c").string());
   }
+  // What becomes of rank 1 when there is a checkpoint.
+  [[nodiscard]] std::string then(const std::string& signal) const {
+    return fmt::format(
+        "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then "
+        "(until ls {}/c/step-*/complete >/dev/null 2>&1; do sleep 0.1; done; kill -{} $$) & fi",
+        folder_.path().string(), signal);
+  }
   testing::TemporaryFolder folder_;
 };
 
@@ -129,11 +136,11 @@ TEST_F(PipelineMpi, AMistakeIsToldOnceAndEndsTheJob) {
 
 TEST_F(PipelineMpi, AHungRankIsNamed) {
   const Outcome outcome =
-      mpirun(2, run_of("gpt2", 2, "--schedule 1f1b --steps 1000000 --deadline 2"),
-             "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then (sleep 4; kill -STOP $$) & fi");
+      mpirun(2, run_of("gpt2", 2, "--schedule 1f1b --steps 1000000 --deadline 3 " + checkpoints()),
+             then("STOP"));
   EXPECT_EQ(outcome.exit, 2);
   EXPECT_THAT(outcome.err, HasSubstr("rockmate: rank 0: "));
-  EXPECT_THAT(outcome.err, HasSubstr(": rank 1 has not answered within 2"));
+  EXPECT_THAT(outcome.err, HasSubstr(": rank 1 has not answered within 3"));
 }
 
 // Goes on to one step more than the checkpoint that it finds, and is held against a run that was
@@ -150,9 +157,8 @@ void expect_to_go_on(const std::string& checkpoints) {
 }
 
 TEST_F(PipelineMpi, AKilledRankEndsTheJobWhichGoesOnFromItsCheckpoint) {
-  const Outcome outcome =
-      mpirun(2, run_of("gpt2", 2, "--schedule 1f1b --steps 1000000 " + checkpoints()),
-             "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then (sleep 4; kill -KILL $$) & fi");
+  const Outcome outcome = mpirun(
+      2, run_of("gpt2", 2, "--schedule 1f1b --steps 1000000 " + checkpoints()), then("KILL"));
   EXPECT_NE(outcome.exit, 0);
   EXPECT_THAT(outcome.err,
               AnyOf(HasSubstr("process rank 1"), HasSubstr("rank 1 has not answered")));

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -19,99 +18,21 @@ using testing::difference;
 using testing::equal_devices;
 using ::testing::HasSubstr;
 using testing::PipelineRecord;
+using testing::plan_of;
 using testing::run_pipeline;
 
-constexpr std::size_t kMicroBatches = 4;
-constexpr PipelineFamily kFamilies[] = {
-    PipelineFamily::kGPipe, PipelineFamily::kOneForwardOneBackward, PipelineFamily::kInterleaved,
-    PipelineFamily::kZeroBubbleH1};
+constexpr std::size_t kMicroBatches = testing::kMicroBatches;
 
-std::optional<Pipeline> plan_of(const TrainingModel& model, const Cluster& cluster,
-                                PipelineFamily family, std::size_t micro_batches = kMicroBatches) {
-  const auto plan = plan_pipeline(model.graph, micro_batches, cluster, {.family = family});
-  if (!plan) return std::nullopt;
-  return plan->pipeline;
-}
-
-// One rank that does its micro-batches in the same order.
-PipelineRecord alone(const TrainingModel& model, PipelineFamily family,
-                     std::size_t micro_batches = kMicroBatches) {
-  const auto of_one =
-      family == PipelineFamily::kInterleaved ? PipelineFamily::kOneForwardOneBackward : family;
-  return run_pipeline(model, *plan_of(model, equal_devices(1), of_one, micro_batches));
-}
-
-std::size_t working_ranks(const Pipeline& pipeline) {
-  return static_cast<std::size_t>(
-      std::count_if(pipeline.rows.begin(), pipeline.rows.end(),
-                    [](const PipelineRow& row) { return !row.empty(); }));
-}
-
-bool recomputes(const Pipeline& pipeline) {
-  return std::any_of(pipeline.rows.begin(), pipeline.rows.end(), [](const PipelineRow& row) {
-    return std::any_of(row.begin(), row.end(), [](const StageAction& action) {
-      return action.verb == StageVerb::kRecompute;
-    });
-  });
-}
-
-class PipelineRuns : public ::testing::TestWithParam<std::size_t> {
- protected:
-  testing::NamedModel named_ = testing::small_models()[GetParam()];
-  TrainingModel model_ = testing::trainable(named_.graph, OptimizerKind::kAdam);
-};
-
-TEST_P(PipelineRuns, GiveTheSameBitsInThePlannedBytes) {
-  for (const PipelineFamily family : kFamilies) {
-    const PipelineRecord one = alone(model_, family);
-    EXPECT_EQ(one.gradients.size(), model_.trained.size());
-    for (const std::size_t ranks : {2, 4}) {
-      SCOPED_TRACE(named_.name + " " + std::string(to_string(family)) + " on " +
-                   std::to_string(ranks));
-      const auto pipeline = plan_of(model_, equal_devices(ranks), family);
-      ASSERT_TRUE(pipeline);
-      EXPECT_GE(working_ranks(*pipeline), 2u);
-      for (const SendMode mode : {SendMode::kStandard, SendMode::kSynchronous}) {
-        const PipelineRecord many = run_pipeline(model_, *pipeline, {.mode = mode});
-        EXPECT_EQ(difference(one, many), "");
-        EXPECT_EQ(many.measured, many.planned);
-      }
-    }
+// More models, ranks and budgets: pipeline_run_slow_test.
+TEST(PipelineRun, GivesTheSameBitsInThePlannedBytes) {
+  const TrainingModel model = testing::trainable(testing::mixed_net(), OptimizerKind::kAdam);
+  for (const PipelineFamily family : testing::kFamilies) {
+    SCOPED_TRACE(to_string(family));
+    const auto pipeline = plan_of(model, equal_devices(2), family);
+    const PipelineRecord many = run_pipeline(model, *pipeline, {.mode = SendMode::kSynchronous});
+    EXPECT_EQ(difference(testing::run_alone(model, family), many), "");
+    EXPECT_EQ(many.measured, many.planned);
   }
-}
-
-INSTANTIATE_TEST_SUITE_P(SmallModels, PipelineRuns, ::testing::Range<std::size_t>(0, 6),
-                         [](const auto& of) { return testing::small_models()[of.param].name; });
-
-// Where memory is short stages forget and compute again, each micro-batch in its own way.
-TEST(PipelineRun, ForgettingChangesNoBit) {
-  std::size_t forgetful = 0;
-  for (const std::size_t number : {0, 1, 2}) {
-    const auto named = testing::small_models()[number];
-    const TrainingModel model = testing::trainable(named.graph, OptimizerKind::kMomentum);
-    for (const PipelineFamily family : kFamilies) {
-      const PipelineRecord one = alone(model, family);
-      const auto roomy =
-          plan_pipeline(model.graph, kMicroBatches, equal_devices(2), {.family = family});
-      ASSERT_TRUE(roomy.has_value());
-      Bytes most;
-      for (const RankTrace& rank : roomy->trace.ranks) most = std::max(most, rank.peak);
-      for (const int percent : {90, 75, 60}) {
-        const Bytes memory(most.count() * percent / 100);
-        const auto pipeline = plan_of(model, equal_devices(2, memory), family);
-        if (!pipeline || !recomputes(*pipeline)) continue;
-        SCOPED_TRACE(named.name + " " + std::string(to_string(family)) + " within " +
-                     std::to_string(percent) + " %");
-        const PipelineRecord lean =
-            run_pipeline(model, *pipeline, {.mode = SendMode::kSynchronous});
-        EXPECT_EQ(difference(one, lean), "");
-        EXPECT_EQ(lean.measured, lean.planned);
-        EXPECT_LE(*std::max_element(lean.planned.begin(), lean.planned.end()), memory);
-        ++forgetful;
-      }
-    }
-  }
-  EXPECT_GT(forgetful, 8u);
 }
 
 // Data of our own: micro-batch k of an input.
@@ -172,30 +93,39 @@ TEST(PipelineRun, GradientsAreTheSumOfThoseOfMicroBatches) {
 // over the batch, training is the same but for rounding.
 TEST(PipelineRun, IsTrainingOnTheWholeBatch) {
   const auto gpt = [](std::int64_t batch) {
-    return testing::trainable(testing::gpt(batch, 4,
-                                           {.layers = 2,
-                                            .heads = 2,
-                                            .features = 8,
-                                            .vocabulary = 11,
-                                            .positions = 6,
-                                            .dropout = 0.3}),
-                              OptimizerKind::kNone);
+    TrainingOptions options;
+    options.optimizer = OptimizerKind::kNone;
+    options.workspace = engine_workspace("cpu", 1);
+    return make_training_model(testing::gpt(batch, 4,
+                                            {.layers = 2,
+                                             .heads = 2,
+                                             .features = 8,
+                                             .vocabulary = 11,
+                                             .positions = 6,
+                                             .dropout = 0.3}),
+                               options);
   };
   const TrainingModel whole = gpt(8), part = gpt(2);
-  Executor executor(whole, testing::plain_plan(whole), {.threads = 1});
-  const StepReport report = executor.step();
   const auto pipeline = plan_of(part, equal_devices(3), PipelineFamily::kOneForwardOneBackward);
-  const PipelineRecord run = run_pipeline(part, *pipeline, {.steps = 1});
-  ASSERT_EQ(difference(run, run), "");
-  EXPECT_NEAR(run.losses.front(), report.loss, 1e-5 * report.loss);
-  for (const TrainedParameter& trained : whole.trained) {
-    const auto expected = executor.values<float>(whole.graph[trained.gradient].name);
-    const Bits& bits = run.gradients.at(whole.graph[trained.parameter].name);
-    ASSERT_EQ(bits.size(), expected.size_bytes());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      float found = 0;
-      std::memcpy(&found, bits.data() + i * sizeof(float), sizeof(float));
-      ASSERT_NEAR(found, expected[i], 1e-5) << whole.graph[trained.parameter].name << " " << i;
+  for (const char* engine : {"reference", "cpu"}) {
+    SCOPED_TRACE(engine);
+    Executor executor(whole, testing::plain_plan(whole), {.engine = engine, .threads = 1});
+    const StepReport report = executor.step();
+    PipelineRunOptions options;
+    options.engine = engine;
+    const PipelineRecord run = run_pipeline(part, *pipeline, {.options = options, .steps = 1});
+    ASSERT_EQ(difference(run, run), "");
+    EXPECT_EQ(run.measured, run.planned);
+    EXPECT_NEAR(run.losses.front(), report.loss, 1e-5 * report.loss);
+    for (const TrainedParameter& trained : whole.trained) {
+      const auto expected = executor.values<float>(whole.graph[trained.gradient].name);
+      const Bits& bits = run.gradients.at(whole.graph[trained.parameter].name);
+      ASSERT_EQ(bits.size(), expected.size_bytes());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        float found = 0;
+        std::memcpy(&found, bits.data() + i * sizeof(float), sizeof(float));
+        ASSERT_NEAR(found, expected[i], 1e-5) << whole.graph[trained.parameter].name << " " << i;
+      }
     }
   }
 }
@@ -260,6 +190,9 @@ TEST(PipelineRun, RefusesWhatDoesNotBelongTogether) {
   EXPECT_NO_THROW(construct(model, 2));
   EXPECT_THROW(construct(model, 3), InvalidInput);
   EXPECT_THROW(construct(testing::trainable(testing::mlp(2, 4, 6)), 2), InvalidInput);
+  TrainingOptions clipped;
+  clipped.clip_norm = 1;
+  EXPECT_THROW(construct(make_training_model(testing::mlp(2, 4, 3), clipped), 2), InvalidInput);
   pipeline.cluster.devices[0].memory = Bytes(64);
   EXPECT_THROW(construct(model, 2), InvalidInput);
 }

@@ -76,6 +76,20 @@ PipelineRecord run_pipeline(const TrainingModel& micro_batch, const Pipeline& pi
   return record;
 }
 
+std::optional<Pipeline> plan_of(const TrainingModel& micro_batch, const Cluster& cluster,
+                                PipelineFamily family, std::size_t micro_batches) {
+  const auto plan = plan_pipeline(micro_batch.graph, micro_batches, cluster, {.family = family});
+  if (!plan) return std::nullopt;
+  return plan->pipeline;
+}
+
+PipelineRecord run_alone(const TrainingModel& micro_batch, PipelineFamily family) {
+  // Interleaving needs two stages on a device at least; alone it is 1F1B.
+  const auto of_one =
+      family == PipelineFamily::kInterleaved ? PipelineFamily::kOneForwardOneBackward : family;
+  return run_pipeline(micro_batch, *plan_of(micro_batch, equal_devices(1), of_one));
+}
+
 Cluster equal_devices(std::size_t count, Bytes memory) {
   Cluster cluster;
   cluster.devices.assign(count, {.name = {}, .memory = memory, .speed = 1});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,18 @@ struct PipelineRunSetup {
 [[nodiscard]] PipelineRecord run_pipeline(const TrainingModel& micro_batch,
                                           const Pipeline& pipeline,
                                           const PipelineRunSetup& setup = {});
+
+inline constexpr PipelineFamily kFamilies[] = {
+    PipelineFamily::kGPipe, PipelineFamily::kOneForwardOneBackward, PipelineFamily::kInterleaved,
+    PipelineFamily::kZeroBubbleH1};
+inline constexpr std::size_t kMicroBatches = 4;
+
+/// Nothing where nothing fits.
+[[nodiscard]] std::optional<Pipeline> plan_of(const TrainingModel& micro_batch,
+                                              const Cluster& cluster, PipelineFamily family,
+                                              std::size_t micro_batches = kMicroBatches);
+/// One rank that does its micro-batches in the order of the family; two steps.
+[[nodiscard]] PipelineRecord run_alone(const TrainingModel& micro_batch, PipelineFamily family);
 
 /// Equal devices with links that take no time.
 [[nodiscard]] Cluster equal_devices(std::size_t count, Bytes memory = PipelineDevice().memory);

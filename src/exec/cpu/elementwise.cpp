@@ -110,8 +110,8 @@ std::optional<Prepared> make_where(const KernelView& kernel, int) {
 
 // Elements are numbered as they stand in the shape, not as they lie: in a channels-last image, the
 // pixels of a channel are neighbours, which are fetched and put back piece by piece.
-void dropout_image(const DropoutStream& stream, const Shape& shape, const float* x, float* y,
-                   int threads) {
+void dropout_image(const DropoutStream& stream, std::uint64_t first_number, const Shape& shape,
+                   const float* x, float* y, int threads) {
   constexpr std::int64_t kPiece = 64;
   const std::int64_t channels = shape[1];
   const std::int64_t pixels = extent(shape, 2, shape.size());
@@ -124,7 +124,8 @@ void dropout_image(const DropoutStream& stream, const Shape& shape, const float*
       const std::int64_t count = std::min(kPiece, pixels - first);
       const std::int64_t origin = (n * pixels + first) * channels;
       for (std::int64_t c = 0; c < channels; ++c) {
-        const auto element = static_cast<std::uint64_t>((n * channels + c) * pixels + first);
+        const auto element =
+            first_number + static_cast<std::uint64_t>((n * channels + c) * pixels + first);
         for (std::int64_t p = 0; p < count; ++p) piece[p] = x[origin + p * channels + c];
         dropout(stream, element, piece, piece, count);
         for (std::int64_t p = 0; p < count; ++p) y[origin + p * channels + c] = piece[p];
@@ -138,14 +139,15 @@ std::optional<Prepared> make_dropout(const KernelView& kernel, int) {
   const bool is_image = kernel.inputs[0].format == MemoryFormat::kChannelsLast;
   const double rate = kernel.attributes.real("rate");
   const auto stream = static_cast<std::uint32_t>(kernel.attributes.integer("stream"));
+  const auto first = static_cast<std::uint64_t>(kernel.attributes.integer("first", 0));
   return Prepared{[=, shape = kernel.shape()](const Run& run) {
     const DropoutStream drawn = {rate, run.seed(), stream, static_cast<std::uint32_t>(run.step())};
     const float* x = run.in<float>();
     float* y = run.out<float>();
-    if (is_image) return dropout_image(drawn, shape, x, y, run.threads());
+    if (is_image) return dropout_image(drawn, first, shape, x, y, run.threads());
     const std::int64_t count = element_count(shape);
     for_each_span(run, count, [&](std::int64_t at, std::int64_t n) {
-      dropout(drawn, static_cast<std::uint64_t>(at), x + at, y + at, n);
+      dropout(drawn, first + static_cast<std::uint64_t>(at), x + at, y + at, n);
     });
   }};
 }

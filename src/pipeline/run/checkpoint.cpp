@@ -75,6 +75,19 @@ std::vector<std::pair<std::uint64_t, fs::path>> checkpoints_in(const fs::path& f
   return found;
 }
 
+// The complete one before `step` stays, in case that of `step` comes to harm.
+void remove_older(const fs::path& folder, std::uint64_t step) {
+  auto all = checkpoints_in(folder);
+  std::erase_if(all, [&](const auto& each) { return each.first >= step; });
+  bool has_one = false;
+  std::error_code error;
+  for (auto each = all.rbegin(); each != all.rend(); ++each) {
+    const bool stays = !has_one && fs::exists(each->second / kComplete);
+    has_one = has_one || stays;
+    if (!stays) fs::remove_all(each->second, error);
+  }
+}
+
 // The digests of a checkpoint's files, or why there are none.
 Expected<json, std::string> completeness(const fs::path& checkpoint) {
   if (!fs::exists(checkpoint / kComplete)) return Unexpected{std::string("was not completed")};
@@ -129,10 +142,7 @@ void write_checkpoint(const fs::path& folder, const PipelineRank& rank, Transpor
   const auto digests = gather(transport, digest(content), deadline, action);
   if (transport.rank() == 0) {
     write_file_atomically(here / kComplete, json{{"digests", digests}}.dump());
-    std::vector<std::pair<std::uint64_t, fs::path>> all = checkpoints_in(folder);
-    std::erase_if(all, [&](const auto& each) { return each.first >= rank.next_step(); });
-    // The one before stays, in case this one comes to harm.
-    for (std::size_t i = 0; i + 1 < all.size(); ++i) fs::remove_all(all[i].second, error);
+    remove_older(folder, rank.next_step());
   }
   meet(transport, deadline, action);
 }

@@ -29,6 +29,43 @@ void check_stages(const TrainingModel& model, const Pipeline& pipeline, std::siz
                   shown(model.graph.name()), blocks, next));
 }
 
+// What a rank does behind its row is to update parameters, each from its own gradient alone.
+void check_updates(const TrainingModel& model) {
+  for (const TrainedParameter& trained : model.trained) {
+    std::size_t updates = 0;
+    for (const OpId reader : model.graph[trained.gradient].readers) {
+      if (model.graph[reader].phase != Phase::kUpdate) continue;
+      const auto& inputs = model.kernels[reader].inputs;
+      const bool is_plain = std::all_of(inputs.begin(), inputs.end(), [&](ValueId v) {
+        return v == trained.gradient || model.graph[v].is_source;
+      });
+      const auto& changed = model.kernels[reader].updates;
+      const bool is_update =
+          std::find(changed.begin(), changed.end(), trained.parameter) != changed.end();
+      updates += is_plain && is_update ? 1 : 2;
+    }
+    if (updates <= 1) continue;
+    throw InvalidInput(
+        fmt::format("'{}': gradients that are clipped, or accumulate over iterations, cannot be "
+                    "run as a pipeline; more micro-batches accumulate within one",
+                    shown(model.graph.name())));
+  }
+}
+
+// Micro-batches draw numbers of their own, which a part of a fused op cannot be told.
+void check_dropout(const TrainingModel& model) {
+  for (const Kernel& kernel : model.kernels) {
+    if (kernel.kind != OpKind::kFused) continue;
+    for (const FusedPart& part : kernel.attributes.parts().parts) {
+      if (part.kind != OpKind::kDropout) continue;
+      throw InvalidInput(
+          fmt::format("'{}': dropout in a fused op cannot be run as a pipeline; derive the "
+                      "iteration without fusing",
+                      shown(model.graph.name())));
+    }
+  }
+}
+
 // The summands of a gradient, and the ops that only add them.
 class Summands {
  public:
@@ -79,6 +116,8 @@ StageOps::StageOps(const TrainingModel& model, const Pipeline& pipeline, std::si
       can_wait_(model.graph.ops().size()),
       is_apart_(model.graph.ops().size()) {
   check_stages(model, pipeline, chain_.blocks.size());
+  check_updates(model);
+  check_dropout(model);
   place_ops(pipeline);
   find_parts();
   find_waiting();
