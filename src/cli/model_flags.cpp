@@ -62,9 +62,10 @@ void ModelFlags::add_to(CLI::App& verb) {
                               default_device))
       ->type_name("PRESET")
       ->group(kGroup);
-  verb.add_flag("--fuse,!--no-fuse", fuse,
-                "make one op of several, such as a batch norm with its activation, where planning "
-                "loses nothing by it")
+  verb.add_flag_function(
+          "--fuse,!--no-fuse", [this](std::int64_t times) { fuse = times > 0; },
+          "make one op of several, such as a batch norm with its activation, where planning "
+          "loses nothing by it")
       ->group(kGroup);
 }
 

@@ -173,7 +173,7 @@ TEST_F(OnAnMlp, APlanWithoutWorkspaceForTheEngineIsRefused) {
 
 TEST(Executor, UnknownEnginesAreRefused) {
   EXPECT_EQ(message_of([] { static_cast<void>(engine_workspace("gpu")); }),
-            "unknown engine 'gpu', expected reference or cpu");
+            "unknown engine 'gpu', expected reference, cpu or vector");
 }
 
 // Losses, gradients and updated sources against the oracle in double precision, on the same
