@@ -115,12 +115,7 @@ class RankJob {
                                std::span<std::byte> bytes) {
       const std::uint64_t steps = all / batch;  // of an epoch
       const std::uint64_t place = step % steps * batch + micro_batch;
-      for (const BatchPart& part : data.batch(step / steps * all + place)) {
-        if (part.input != input) continue;
-        std::copy(part.bytes.begin(), part.bytes.end(), bytes.begin());
-        return true;
-      }
-      return false;
+      return data.read(input, step / steps * all + place, bytes);
     };
   }
 

@@ -140,6 +140,11 @@ Prepared make_fill(const KernelView& kernel) {
 }
 
 Prepared make_dropout(const KernelView& kernel) {
+  if (kernel.attributes.integer("first", 0) != 0) {
+    kernel.reject(
+        "this engine draws the numbers of a batch's first rows alone; run pipelines with "
+        "dropout on another one");
+  }
   ve::DropoutArguments a = {};
   a.wide = is_wide(kernel, kernel.dtype());
   a.count = element_count(kernel.shape());
