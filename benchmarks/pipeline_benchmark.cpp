@@ -3,8 +3,10 @@
 //   pipeline_benchmark gpt2_medium.onnx gpt2_large.onnx --devices 2,4,8 --share 40,60,80
 //
 // Seconds per iteration, by the simulator. The memory of each device is a share of the peak of the
-// plain pipeline: 1F1B with everything kept, on balanced cuts. Every method chooses the best cuts
-// for itself; the table is Markdown, "none" where nothing fits.
+// plain pipeline, in which everything is kept on balanced cuts: GPipe's stages hold all
+// micro-batches at once, those of 1F1B (`--plain 1f1b`) only as many as there are stages behind
+// them. Every method chooses the best cuts for itself; the table is Markdown, "none" where nothing
+// fits.
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -24,6 +26,7 @@ struct Flags {
   std::vector<std::string> models;
   std::vector<std::size_t> devices = {2, 4, 8};
   std::vector<int> shares = {40, 60, 80};
+  std::string plain = "gpipe";  // whose peak the shares are of
   std::size_t micro_batches = 16;
   std::int64_t samples = 4;  // of a micro-batch
   double bytes_per_second = 12e9;
@@ -106,7 +109,7 @@ class Row {
   }
 
   void print(const std::string& name) {
-    const auto plain = fixed(Policy::kKeepAll, kOneF);
+    const auto plain = fixed(Policy::kKeepAll, parse_pipeline_family(flags_.plain));
     Bytes peak;
     for (const RankTrace& rank : plain->trace.ranks) peak = std::max(peak, rank.peak);
     for (const int share : flags_.shares) {
@@ -175,6 +178,7 @@ int main(int argc, char** argv) {
   app.add_option("MODEL", flags.models, ".onnx models")->required();
   app.add_option("--devices", flags.devices, "numbers of devices")->delimiter(',');
   app.add_option("--share", flags.shares, "memory, % of the plain pipeline's peak")->delimiter(',');
+  app.add_option("--plain", flags.plain, "the schedule of the plain pipeline: gpipe or 1f1b");
   app.add_option("--micro-batches", flags.micro_batches, "per iteration");
   app.add_option("--samples", flags.samples, "of a micro-batch");
   app.add_option("--bytes-per-second", flags.bytes_per_second, "of every link");
