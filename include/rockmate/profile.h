@@ -36,7 +36,7 @@ struct ProfileOptions {
   /// A folder where measurements are kept; empty: none. Any number of processes may share it.
   std::filesystem::path cache = {};
   bool again = false;         ///< measure what the cache knows too
-  Seconds per_op{0.25};       ///< the time after which an op gets no further run
+  Seconds per_op{0.5};       ///< the time after which an op gets no further run
   std::stop_token stop = {};  ///< when asked to stop: after the run of an op
   std::function<void(const ProfileProgress&)> progress = nullptr;
 };

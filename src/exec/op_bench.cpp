@@ -1,36 +1,25 @@
 #include "exec/op_bench.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 
 #include "base/check.h"
 #include "exec/initial_values.h"
 #include "exec/parallel.h"
+#include "exec/run_delay.h"
 #include "graph/op_table.h"
 
 namespace rockmate {
 namespace {
 
-constexpr std::size_t kMostRuns = 31;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostRuns = 15;
 constexpr std::size_t kEnoughRuns = 3;
 constexpr Seconds kEnoughTime{0.02};
+constexpr double kDisturbance = 0.02;  // the share of a run for which threads may lack a core
+constexpr Bytes kCold = 256_MiB;       // who touches as much finds nothing of it in a cache
 constexpr std::size_t kLine = static_cast<std::size_t>(kAlignment.count());
-
-// The caches that belong to one core alone.
-Bytes private_cache() {
-  const long known = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  return Bytes(std::max(known, 1L << 20));
-}
-
-long interruptions() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_nivcsw;
-}
 
 Seconds median(std::vector<Seconds> times) {
   const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
@@ -38,15 +27,23 @@ Seconds median(std::vector<Seconds> times) {
   return *middle;
 }
 
+// SplitMix64's finaliser: numbers that no branch predictor learns.
+std::uint64_t scrambled(std::uint64_t bits) {
+  bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9;
+  bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB;
+  return bits ^ (bits >> 31);
+}
+
+// Between `low` and 1.
 template <class T>
-void fill_numbers(std::span<std::byte> to, int threads) {
-  constexpr std::size_t kPeriod = 4093;  // a prime: rows of tensors do not repeat
+void fill_numbers(std::span<std::byte> to, double low, int threads) {
   auto* const data = reinterpret_cast<T*>(to.data());
   const auto count = static_cast<std::int64_t>(to.size() / sizeof(T));
   kernels::parallel_for(threads, count, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t e = begin; e < end; ++e) {
-      const auto turn = static_cast<std::size_t>(e) * 2654435761U % kPeriod;
-      data[e] = static_cast<T>(0.25 + 0.5 * static_cast<double>(turn) / kPeriod);
+      const std::uint64_t bits = scrambled(static_cast<std::uint64_t>(e) * 0x9E3779B97F4A7C15);
+      const double share = static_cast<double>(bits >> 40) * 0x1p-24;
+      data[e] = static_cast<T>(low + (1 - low) * share);
     }
   });
 }
@@ -95,9 +92,7 @@ class OpBench::Tensors {
 };
 
 OpBench::OpBench(const TrainingModel& model, const Engine& engine, int threads)
-    : model_(model), engine_(engine), threads_(kernels::thread_count(threads)) {
-  caches_ = Bytes(private_cache().count() * threads_);
-}
+    : model_(model), engine_(engine), threads_(kernels::thread_count(threads)), other_(kCold) {}
 
 OpBench::~OpBench() = default;
 
@@ -111,8 +106,11 @@ std::span<std::byte> OpBench::memory(Bytes bytes) {
 
 void OpBench::fill(ValueId value, std::span<std::byte> to) {
   const TensorType& type = model_.types[value];
-  if (type.dtype == DType::kFloat32) return fill_numbers<float>(to, threads_);
-  if (type.dtype == DType::kFloat64) return fill_numbers<double>(to, threads_);
+  const ValueKind kind = model_.graph[value].kind;
+  const bool is_positive = kind == ValueKind::kStatistics || kind == ValueKind::kOptimizerState;
+  const double low = is_positive ? 0.25 : -1;
+  if (type.dtype == DType::kFloat32) return fill_numbers<float>(to, low, threads_);
+  if (type.dtype == DType::kFloat64) return fill_numbers<double>(to, low, threads_);
   const auto whole = made(value);
   ROCKMATE_CHECK(whole.size() == to.size());
   std::copy(whole.begin(), whole.end(), to.begin());
@@ -147,16 +145,15 @@ std::span<const std::byte> OpBench::made(ValueId value) {
   return made_.emplace(value, std::move(bytes)).first->second;
 }
 
-// The inputs that the op before it has made, as positions among its inputs.
-std::vector<std::size_t> OpBench::just_made(OpId op) const {
+// The inputs that the op before it has made.
+std::vector<ValueId> OpBench::just_made(OpId op) const {
   std::size_t before = op.index();
   while (before > 0 && definition(model_.kernels[OpId(before - 1)].kind).is_view) --before;
-  std::vector<std::size_t> found;
+  std::vector<ValueId> found;
   if (before == 0) return found;
-  const std::vector<ValueId>& inputs = model_.kernels[op].inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const auto maker = model_.graph[model_.graph[inputs[i]].storage].producer;
-    if (maker == OpId(before - 1)) found.push_back(i);
+  for (const ValueId input : model_.kernels[op].inputs) {
+    const auto maker = model_.graph[model_.graph[input].storage].producer;
+    if (maker == OpId(before - 1)) found.push_back(input);
   }
   return found;
 }
@@ -174,36 +171,44 @@ void OpBench::touch(std::span<std::byte> bytes) const {
 }
 
 Seconds OpBench::measure(OpId op, Seconds limit) {
-  using Clock = std::chrono::steady_clock;
   const KernelSpec spec = kernel_spec(model_, op);
   const std::unique_ptr<PreparedKernel> kernel = engine_.prepare(spec);
   Tensors tensors(model_, op, engine_.workspace(spec));
   const auto size = static_cast<std::size_t>(std::max(tensors.bytes(), kAlignment).count());
-  const auto wanted = static_cast<std::size_t>(caches_.count()) * 4 / size + 1;
-  const std::size_t copies = std::clamp<std::size_t>(wanted, 1, kMostRuns);
+  const auto wanted = static_cast<std::size_t>(kCold.count()) / size + 1;
+  const std::size_t copies = std::clamp<std::size_t>(wanted, 2, kMostRuns + 1);
   const std::span<std::byte> all = memory(Bytes(static_cast<std::int64_t>(copies * size)));
-  const auto copy = [&](std::size_t run) { return all.subspan(run % copies * size, size); };
-  for (std::size_t c = 0; c < copies; ++c) {
-    for (const ValueId v : spec.kernel.inputs) fill(v, tensors.of(v, copy(c)));
-  }
-
-  const std::vector<std::size_t> hot = just_made(op);
-  std::vector<Seconds> times, undisturbed;
-  Seconds sum;
-  for (std::size_t run = 0; run <= kMostRuns; ++run) {
-    for (const std::size_t i : hot) touch(tensors.of(spec.kernel.inputs[i], copy(run)));
-    const long before = interruptions();
+  const auto copy = [&](std::size_t c) { return all.subspan(c % copies * size, size); };
+  for (const ValueId v : spec.kernel.inputs) fill(v, tensors.of(v, copy(0)));
+  for (std::size_t c = 1; c < copies; ++c) std::ranges::copy(copy(0), copy(c).begin());
+  tensors.run(*kernel, copy(0));  // does not count: the code and its tables are cold
+  touch(other_.bytes());
+  const std::vector<ValueId> hot = just_made(op);
+  return measure_runs(limit, [&](std::size_t run) {
+    for (const ValueId v : hot) touch(tensors.of(v, copy(run + 1)));
     const auto start = Clock::now();
-    tensors.run(*kernel, copy(run));
-    const Seconds taken(std::chrono::duration<double>(Clock::now() - start).count());
+    tensors.run(*kernel, copy(run + 1));
+    return Seconds(std::chrono::duration<double>(Clock::now() - start).count());
+  });
+}
+
+// Whatever disturbs a run only makes it longer: where few are undisturbed, the shortest of all is
+// nearest to the truth.
+Seconds OpBench::measure_runs(Seconds limit, const std::function<Seconds(std::size_t)>& run) {
+  const RunDelay delay;
+  std::vector<Seconds> undisturbed;
+  Seconds sum, shortest = run(0);
+  sum += shortest;
+  for (std::size_t r = 1; r < kMostRuns && sum < limit; ++r) {
+    const Seconds before = delay.total();
+    const Seconds taken = run(r);
+    const Seconds waited = delay.total() - before;
     sum += taken;
-    if (run == 0 && sum < limit) continue;  // the code and its tables were cold
-    times.push_back(taken);
-    if (interruptions() == before) undisturbed.push_back(taken);
-    const bool is_enough = undisturbed.size() >= kEnoughRuns && sum >= kEnoughTime;
-    if (is_enough || sum >= limit) break;
+    shortest = std::min(shortest, taken);
+    if (waited.count() <= kDisturbance * taken.count()) undisturbed.push_back(taken);
+    if (undisturbed.size() >= kEnoughRuns && sum >= kEnoughTime) break;
   }
-  return median(undisturbed.size() >= kEnoughRuns ? undisturbed : times);
+  return undisturbed.size() >= kEnoughRuns ? median(std::move(undisturbed)) : shortest;
 }
 
 }  // namespace rockmate
