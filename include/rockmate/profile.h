@@ -35,8 +35,10 @@ struct ProfileOptions {
   int threads = 0;  ///< 0: all cores
   /// A folder where measurements are kept; empty: none. Any number of processes may share it.
   std::filesystem::path cache = {};
-  bool again = false;         ///< measure what the cache knows too
-  Seconds per_op{0.5};       ///< the time after which an op gets no further run
+  bool again = false;   ///< measure what the cache knows too
+  Seconds per_op{0.5};  ///< the time after which an op gets no further run
+  /// Who touches as much memory finds nothing of what it touched before in a cache.
+  Bytes caches{256_MiB};
   std::stop_token stop = {};  ///< when asked to stop: after the run of an op
   std::function<void(const ProfileProgress&)> progress = nullptr;
 };

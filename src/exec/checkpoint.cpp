@@ -127,13 +127,15 @@ class Reader {
     check_frame();
     std::map<std::string, SavedTensor> found;
     std::size_t offset = kPreamble + header_length();
+    const nlohmann::json header = parse_header();
     try {
-      for (const auto& tensor : parse_header().at("tensors")) {
-        SavedTensor saved{tensor.at("dtype"), tensor.at("shape"), offset};
+      for (const auto& tensor : header.at("tensors")) {
+        SavedTensor saved{tensor.at("dtype").get<std::string>(), tensor.at("shape").get<Shape>(),
+                          offset};
         const auto size = tensor.at("bytes").get<std::size_t>();
         if (size > bytes_.size() - offset) reject("ends before its tensors do");
         offset += size;
-        found.emplace(tensor.at("name"), std::move(saved));
+        found.emplace(tensor.at("name").get<std::string>(), std::move(saved));
       }
     } catch (const nlohmann::json::exception&) {
       reject("has a broken header, expected one of rockmate.checkpoint/1");

@@ -18,7 +18,6 @@ constexpr std::size_t kMostRuns = 15;
 constexpr std::size_t kEnoughRuns = 3;
 constexpr Seconds kEnoughTime{0.02};
 constexpr double kDisturbance = 0.02;  // the share of a run for which threads may lack a core
-constexpr Bytes kCold = 256_MiB;       // who touches as much finds nothing of it in a cache
 constexpr std::size_t kLine = static_cast<std::size_t>(kAlignment.count());
 
 Seconds median(std::vector<Seconds> times) {
@@ -91,8 +90,11 @@ class OpBench::Tensors {
   std::vector<TensorRef> inputs_, outputs_;
 };
 
-OpBench::OpBench(const TrainingModel& model, const Engine& engine, int threads)
-    : model_(model), engine_(engine), threads_(kernels::thread_count(threads)), other_(kCold) {}
+OpBench::OpBench(const TrainingModel& model, const Engine& engine, int threads, Bytes caches)
+    : model_(model),
+      engine_(engine),
+      threads_(kernels::thread_count(threads)),
+      other_(aligned(caches)) {}
 
 OpBench::~OpBench() = default;
 
@@ -175,7 +177,7 @@ Seconds OpBench::measure(OpId op, Seconds limit) {
   const std::unique_ptr<PreparedKernel> kernel = engine_.prepare(spec);
   Tensors tensors(model_, op, engine_.workspace(spec));
   const auto size = static_cast<std::size_t>(std::max(tensors.bytes(), kAlignment).count());
-  const auto wanted = static_cast<std::size_t>(kCold.count()) / size + 1;
+  const auto wanted = other_.bytes().size() / size + 1;
   const std::size_t copies = std::clamp<std::size_t>(wanted, 2, kMostRuns + 1);
   const std::span<std::byte> all = memory(Bytes(static_cast<std::int64_t>(copies * size)));
   const auto copy = [&](std::size_t c) { return all.subspan(c % copies * size, size); };

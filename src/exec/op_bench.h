@@ -29,8 +29,8 @@ namespace rockmate {
 
 class OpBench {
  public:
-  /// Model and engine outlive the bench.
-  OpBench(const TrainingModel& model, const Engine& engine, int threads);
+  /// Model and engine outlive the bench. `caches`: as in ProfileOptions.
+  OpBench(const TrainingModel& model, const Engine& engine, int threads, Bytes caches);
   ~OpBench();
 
   /// The median of several runs during which no thread has waited for a core; where there are few

@@ -51,7 +51,7 @@ class Profiler {
       : model_(model),
         engine_(engine),
         options_(options),
-        bench_(model, engine, options.threads),
+        bench_(model, engine, options.threads, options.caches),
         where_(fmt::format("{}; engine {}, {} threads", describe_computer(), engine.name(),
                            kernels::thread_count(options.threads))),
         cache_(options.cache, where_) {}

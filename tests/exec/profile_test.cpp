@@ -70,7 +70,8 @@ TrainingModel model_of(const Graph& graph) {
 class ProfileOfANet : public ::testing::Test {
  protected:
   [[nodiscard]] ProfileOptions options() const {
-    return {.threads = 1, .cache = folder_.path() / "cache", .per_op = Seconds(0.001)};
+    return {
+        .threads = 1, .cache = folder_.path() / "cache", .per_op = Seconds(0.001), .caches = 1_MiB};
   }
   [[nodiscard]] fs::path only_file() const {
     for (const auto& entry : fs::directory_iterator(folder_.path() / "cache")) {
@@ -208,7 +209,7 @@ TEST(OpBench, RunsOpsThatReadWhatOthersMake) {
     SCOPED_TRACE(named.name);
     const TrainingModel model = model_of(named.graph);
     const auto engine = make_engine("cpu", 2);
-    OpBench bench(model, *engine, 2);
+    OpBench bench(model, *engine, 2, 1_MiB);
     for (std::size_t o = 0; o < model.kernels.size(); ++o) {
       if (definition(model.kernels[OpId(o)].kind).is_view) continue;
       EXPECT_GT(bench.measure(OpId(o), Seconds(1e-6)), Seconds(0));
