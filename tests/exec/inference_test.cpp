@@ -98,7 +98,7 @@ TEST(InferenceModel, HasNeitherLossesNorTargets) {
 TEST(InferenceModel, NeedsAnOutput) {
   GraphBuilder b("blind");
   b.input("x", {2, 2});
-  EXPECT_THAT(message_of([&] { make_inference_model(std::move(b).build()); }),
+  EXPECT_THAT(message_of([&] { static_cast<void>(make_inference_model(std::move(b).build())); }),
               HasSubstr("'blind' has no output"));
 }
 

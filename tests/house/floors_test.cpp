@@ -46,7 +46,7 @@ const std::map<std::string, std::string> kPublic = {{"units.h", "base"},
                                                     {"transport.h", "pipeline"},
                                                     {"pipeline_run.h", "pipeline"},
                                                     {"profile.h", "exec"},
-{"vector_engine.h", "exec"}};
+                                                    {"vector_engine.h", "exec"}};
 
 // A file of the house, or what an #include names.
 struct Place {
