@@ -31,7 +31,8 @@ def arguments():
 
 
 def train(options, model, budget):
-    line = [options.rockmate, "train", model, "--budget", budget, "--json", "--compare"]
+    line = [options.rockmate, "train", model, "--budget", budget, "--json", "--compare",
+            "--costs", "analytic"]
     for name in ("steps", "batch", "optimizer", "work_limit", "threads", "engine", "sample_shape"):
         value = getattr(options, name)
         line += [] if value is None else ["--" + name.replace("_", "-"), value]

@@ -22,7 +22,12 @@ void save_checkpoint(const Executor& executor, const std::filesystem::path& file
 /// of a later version, of another model, or of another seed.
 void load_checkpoint(Executor& executor, const std::filesystem::path& file);
 
-/// The same for a file in memory; `name` stands for the file.
+/// Parameters and running statistics alone, by their names, whatever the optimizer, the step and
+/// the seed of the training were: for an executor of a `make_inference_model`. Throws as
+/// load_checkpoint does, and where the file lacks one of them or it has another type.
+void load_weights(Executor& executor, const std::filesystem::path& file);
+
+/// load_checkpoint for a file in memory; `name` stands for the file.
 void load_checkpoint_bytes(Executor& executor, std::string_view bytes, const std::string& name);
 
 }  // namespace rockmate

@@ -66,6 +66,15 @@ class CostModel {
   CostModel& parse(std::string_view text, const std::string& origin,
                    std::vector<std::string>* warnings = nullptr);
 
+  /// Where the measurements were made: free text, the `device` of a file. Reading a file that has
+  /// one sets it.
+  CostModel& describe(std::string where);
+  [[nodiscard]] const std::string& description() const { return description_; }
+  /// By signature.
+  [[nodiscard]] const std::map<std::string, OpCost, std::less<>>& measurements() const {
+    return measured_;
+  }
+
   /// Throws InvalidInput that names the op where its cost is unknown.
   [[nodiscard]] OpCost cost(const std::string& op, const std::string& signature,
                             const Work& work) const;
@@ -78,6 +87,7 @@ class CostModel {
  private:
   CostModel() = default;
   std::optional<Device> device_;
+  std::string description_;
   std::map<std::string, OpCost, std::less<>> measured_;
 };
 

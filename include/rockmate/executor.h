@@ -37,6 +37,8 @@ struct ExecutorOptions {
   /// Holds the engine to its contract in every run, at several times the memory and the time: a
   /// kernel that reads or writes what it may not is an InternalError that names it.
   bool guard = false;
+  /// Time every run of an op: `Executor::op_times`.
+  bool time_ops = false;
 };
 
 struct StepReport {
@@ -46,6 +48,12 @@ struct StepReport {
   Seconds seconds = {};
   /// The end of the highest 64 bytes of the executor's memory that have ever been written.
   Bytes measured = {};
+};
+
+/// How long a run of an op took.
+struct OpTime {
+  OpId op;
+  Seconds seconds;
 };
 
 /// What a run of an op left behind: one of its outputs, or a source that it updated.
@@ -114,6 +122,10 @@ class Executor {
   /// Called after each run of an op, once for each value that it made or updated. Parameter
   /// gradients die in the update of their parameter: here they can be seen.
   void observe(Observer observer);
+
+  /// With ExecutorOptions::time_ops: the runs of the last step, in their order, views left out.
+  /// Valid until the next step.
+  [[nodiscard]] std::span<const OpTime> op_times() const;
 
   [[nodiscard]] const TrainingModel& model() const;
   [[nodiscard]] std::uint64_t seed() const;

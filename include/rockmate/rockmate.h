@@ -16,6 +16,7 @@
 #include "rockmate/pipeline.h"
 #include "rockmate/pipeline_run.h"
 #include "rockmate/plan.h"
+#include "rockmate/profile.h"
 #include "rockmate/rate_schedule.h"
 #include "rockmate/schedule.h"
 #include "rockmate/training_graph.h"

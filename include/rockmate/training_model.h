@@ -134,6 +134,12 @@ struct TrainingModel {
 [[nodiscard]] TrainingModel make_evaluation_model(const Graph& graph,
                                                   const TrainingOptions& options = {});
 
+/// The same network to be used: what its outputs depend on, as in an evaluation, but without losses
+/// and targets. The outputs are resident at the end. Throws InvalidInput where there is no output
+/// that a node makes, or a cost is unknown.
+[[nodiscard]] TrainingModel make_inference_model(const Graph& graph,
+                                                 const TrainingOptions& options = {});
+
 /// Valid as long as the model.
 [[nodiscard]] KernelSpec kernel_spec(const TrainingModel& model, OpId op);
 

@@ -7,7 +7,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -65,17 +64,6 @@ std::optional<std::vector<Candidate>> parse(std::string_view text, const CacheKe
 }
 
 }  // namespace
-
-std::optional<std::filesystem::path> usual_cache_folder() {
-  const auto folder = [](const char* name) -> std::optional<std::filesystem::path> {
-    const char* value = std::getenv(name);
-    if (value == nullptr || value[0] != '/') return std::nullopt;
-    return std::filesystem::path(value);
-  };
-  if (const auto cache = folder("XDG_CACHE_HOME")) return *cache / "rockmate";
-  if (const auto home = folder("HOME")) return *home / ".cache" / "rockmate";
-  return std::nullopt;
-}
 
 std::filesystem::path CandidateCache::file(const CacheKey& key) const {
   return folder_ /

@@ -24,9 +24,6 @@ struct CacheKey {
   std::size_t backward_ops = 0;
 };
 
-/// $XDG_CACHE_HOME/rockmate, else ~/.cache/rockmate; nothing where neither is known.
-[[nodiscard]] std::optional<std::filesystem::path> usual_cache_folder();
-
 class CandidateCache {
  public:
   explicit CandidateCache(std::filesystem::path folder) : folder_(std::move(folder)) {}

@@ -80,6 +80,8 @@ ExitCode run(int argc, char** argv) {
   add_verify(app, task);
   add_inspect(app, task);
   add_train(app, task);
+  add_profile(app, task);
+  add_run(app, task);
   add_pipeline(app, task);
   try {
     app.parse(argc, argv);

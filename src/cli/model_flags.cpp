@@ -112,6 +112,12 @@ TrainingOptions ModelFlags::training_options() const {
   return options;
 }
 
+void ModelFlags::aim(TrainingOptions& options, const std::string& at_engine, int threads) const {
+  aim_at_engine(options, at_engine, threads);
+  options.fuse = fuse.value_or(at_engine == "cpu");
+  if (direct) options.winograd = false;
+}
+
 // Measurements alone have to know every op; only who names a device wants an estimate in their
 // place.
 CostModel ModelFlags::cost_model() const {

@@ -45,6 +45,8 @@ struct ModelFlags {
   [[nodiscard]] OnnxOptions onnx_options() const;
   /// Reads the costs. Throws InvalidInput for an unknown optimizer or device, or a broken file.
   [[nodiscard]] TrainingOptions training_options() const;
+  /// Makes the options those of an iteration that an engine runs.
+  void aim(TrainingOptions& options, const std::string& at_engine, int threads) const;
   /// Throws InvalidInput that names an option given that is of ONNX models alone.
   void refuse_onnx_options() const;
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "checkmate/candidate_cache.h"
+#include "base/cache_folder.h"
 #include "cli/interrupt.h"
 #include "cli/progress_line.h"
 #include "cli/whole_number.h"
@@ -28,7 +28,8 @@ void PlanningFlags::add_to(CLI::App& verb) {
       ->capture_default_str()
       ->check(whole_number(1, kMostCandidates));
   verb.add_option("--cache", cache,
-                  "where strategies of blocks are kept, or 'none' (default: ~/.cache/rockmate)")
+                  "where measurements and strategies of blocks are kept, or 'none' (default: "
+                  "~/.cache/rockmate)")
       ->type_name("DIR");
   verb.add_option("--time-limit", time_limit, "seconds to search at most")->type_name("S");
   verb.add_option("--work-limit", work_limit, "steps to search at most: same plan on any machine")
@@ -46,16 +47,18 @@ void PlanningFlags::add_no_layout_to(CLI::App& verb) {
   verb.add_flag("--no-layout", no_layout, "count live bytes only, assign no addresses");
 }
 
+std::filesystem::path cache_folder(const std::string& chosen) {
+  if (chosen == "none") return {};
+  return chosen.empty() ? usual_cache_folder() : std::filesystem::path(chosen);
+}
+
 void run_search(const PlanningFlags& flags, const std::function<void(const PlanOptions&)>& search) {
   PlanOptions options;
   options.planner = parse_planner(flags.planner);
   if (!flags.solver.empty()) options.solver = parse_solver(flags.solver);
   options.candidates = flags.candidates;
-  if (flags.cache.empty()) {
-    options.cache = checkmate::usual_cache_folder();
-  } else if (flags.cache != "none") {
-    options.cache = flags.cache;
-  }
+  const std::filesystem::path cache = cache_folder(flags.cache);
+  if (!cache.empty()) options.cache = cache;
   options.layout = !flags.no_layout;
   options.threads = flags.threads;
   options.seed = flags.seed;

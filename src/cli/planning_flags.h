@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +27,10 @@ struct PlanningFlags {
   /// For verbs whose plans are not run.
   void add_no_layout_to(CLI::App& verb);
 };
+
+/// What `--cache` stands for: a folder, "none", or, where it is empty, the usual one. An empty
+/// answer: nothing is kept.
+[[nodiscard]] std::filesystem::path cache_folder(const std::string& chosen);
 
 /// Calls `search` with the options that the flags stand for: it shows progress on a terminal and
 /// stops at Ctrl-C. Throws InvalidInput for an unknown planner or a limit that is none.

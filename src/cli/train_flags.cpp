@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kLearning = "Options of learning";
 constexpr const char* kData = "Options of data";
+constexpr const char* kMeasured = "measured";
 constexpr const char* kFiles = "Options of what is left behind";
 
 void add_learning(CLI::App& verb, TrainFlags& flags) {
@@ -104,6 +105,11 @@ void require(const char* flag, double number) {
 void TrainFlags::add_to(CLI::App& verb) {
   model.default_device = "cpu";
   model.add_to(verb);
+  verb.get_option("--costs")
+      ->description(
+          "what ops cost: measured (before the first step, and kept), measurements in a file, "
+          "rockmate.costs/1, or analytic: estimated (measured)")
+      ->type_name("measured|FILE|analytic");
   verb.add_option("--budget", budget,
                   "all bytes of the training: 2GiB, 1500MB, 123456, min, or 60% (see plan)")
       ->type_name("SIZE");
@@ -124,6 +130,7 @@ void TrainFlags::add_to(CLI::App& verb) {
                 "run the plain iteration too, in memory of its own, and compare all bits");
   verb.add_flag("--guard", guard,
                 "check what each kernel reads and writes (slow; twice the memory)");
+  verb.add_flag("--time-ops", time_ops, "time every run of an op, and hold it against its cost");
   planning.add_to(verb);
   verb.get_option("--seed")->description("of first values, data, dropout, and the search");
   verb.get_option("--threads")->description("0: all cores; never changes a bit");
@@ -131,7 +138,8 @@ void TrainFlags::add_to(CLI::App& verb) {
 }
 
 std::vector<std::string> TrainFlags::inputs() const {
-  std::vector<std::string> files = model.inputs();
+  std::vector<std::string> files = {model.model};
+  if (!measures()) files = model.inputs();
   if (!plan.empty()) files.push_back(plan);
   return files;
 }
@@ -154,11 +162,16 @@ void TrainFlags::check() const {
   static_cast<void>(rate_schedule());
 }
 
+bool TrainFlags::measures() const {
+  if (model.costs) return *model.costs == kMeasured;
+  return plan.empty() && !model.device;
+}
+
 TrainingOptions TrainFlags::training_options() const {
-  TrainingOptions options = model.training_options();
-  aim_at_engine(options, engine, planning.threads);
-  options.fuse = model.fuse.value_or(engine == "cpu");
-  if (model.direct) options.winograd = false;
+  ModelFlags stated = model;
+  if (measures()) stated.costs.reset();
+  TrainingOptions options = stated.training_options();
+  model.aim(options, engine, planning.threads);
   if (learning_rate) options.learning_rate = *learning_rate;
   options.weight_decay = weight_decay;
   options.clip_norm = clip_norm;

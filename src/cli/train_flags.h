@@ -42,6 +42,7 @@ struct TrainFlags {
   std::string picture;
   bool compare = false;
   bool guard = false;
+  bool time_ops = false;
   bool json = false;
 
   void add_to(CLI::App& verb);
@@ -51,7 +52,11 @@ struct TrainFlags {
 
   /// Throw InvalidInput for numbers that are no good.
   void check() const;
+  /// With the roofline's costs where `measures`.
   [[nodiscard]] TrainingOptions training_options() const;
+  /// Whether ops are to be measured before anything is planned: unless the costs are stated, or the
+  /// plan is.
+  [[nodiscard]] bool measures() const;
   [[nodiscard]] RateSchedule rate_schedule() const;
 
   /// The model with the parameters frozen that a pattern of `freeze` matches. Throws InvalidInput

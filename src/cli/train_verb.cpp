@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/loss_svg.h"
+#include "cli/measured_costs.h"
 #include "cli/model.h"
 #include "cli/output_file.h"
 #include "cli/plan_report.h"
@@ -107,17 +108,23 @@ ExitCode run_train(const TrainFlags& flags) {
   flags.check();
   check_outputs(flags.outputs(), flags.inputs());
   const Graph graph = flags.load_graph();
-  const TrainingOptions options = flags.training_options();
-  const TrainingModel model = make_training_model(graph, options);
+  TrainingOptions options = flags.training_options();
   std::optional<TrainingModel> evaluation;
   if (!flags.held_out.empty()) evaluation = make_evaluation_model(graph, options);
+  TrainingModel model = make_training_model(graph, options);
+  if (flags.measures()) {
+    options.costs = measure_costs(
+        model, {flags.engine, flags.planning.threads, cache_folder(flags.planning.cache)});
+    model = make_training_model(graph, options);
+  }
   std::optional<Plan> plan = plan_of(flags, model.graph);
   if (!plan) return kNo;
 
   const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
                                                      : "saving after this step");
   TrainingJob job{.model = model, .plan = *std::move(plan)};
-  job.options = {flags.engine, flags.planning.threads, flags.planning.seed, flags.guard};
+  job.options = {flags.engine, flags.planning.threads, flags.planning.seed, flags.guard,
+                 flags.time_ops};
   job.steps = flags.steps;
   job.rate = flags.rate_schedule();
   job.data.path = flags.data;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "base/check.h"
@@ -82,6 +81,8 @@ class Training {
       if (trainer == &planned_) {
         outcome_.steps.push_back(report);
         outcome_.measured = report.measured;
+        const auto times = trainer->executor().op_times();
+        if (!times.empty()) outcome_.op_times.emplace_back(times.begin(), times.end());
       } else {
         outcome_.comparison->seconds.push_back(report.seconds);
         outcome_.comparison->losses.push_back(report.loss);
@@ -120,12 +121,5 @@ class Training {
 }  // namespace
 
 TrainingOutcome train(const TrainingJob& job) { return Training(job).run(); }
-
-Seconds median(std::vector<Seconds> times) {
-  if (times.empty()) return {};
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return *middle;
-}
 
 }  // namespace rockmate::cli

@@ -51,14 +51,12 @@ struct TrainingOutcome {
   std::vector<StepReport> steps;  ///< that were done, behind those of the checkpoint
   std::vector<Evaluation> evaluations;
   Bytes planned, measured;
+  std::vector<std::vector<OpTime>> op_times = {};  ///< of each step, where they were asked for
   std::optional<Comparison> comparison;
 };
 
 /// Shows progress on a terminal. Throws InvalidInput where the data, the plan, a checkpoint or the
 /// losses are no good; where data fail behind the first step, the state is saved before.
 [[nodiscard]] TrainingOutcome train(const TrainingJob& job);
-
-/// 0 of none.
-[[nodiscard]] Seconds median(std::vector<Seconds> times);
 
 }  // namespace rockmate::cli

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/op_times.h"
 #include "cli/table.h"
 
 namespace rockmate::cli {
@@ -23,9 +24,11 @@ std::optional<double> measured_overhead(const TrainingOutcome& outcome) {
 
 const char* same(bool equal) { return equal ? "the same" : "DIFFERENT"; }
 
-void add_comparison(const Comparison& comparison, Table& table) {
-  table.row({"plain iteration", to_string(comparison.bytes),
-             fmt::format("{} a step (median)", to_string(median(comparison.seconds)))});
+void add_comparison(const TrainingJob& job, const Comparison& comparison, Table& table) {
+  table.row(
+      {"plain iteration", to_string(comparison.bytes),
+       fmt::format("{} a step (median), {} by the costs", to_string(median(comparison.seconds)),
+                   to_string(job.model.graph.plain_seconds()))});
   table.row({"bits", "",
              fmt::format("losses {}, gradients {}, statistics {}", same(comparison.same.loss),
                          same(comparison.same.gradients), same(comparison.same.statistics))});
@@ -45,17 +48,22 @@ std::string report(const TrainingJob& job, const TrainingOutcome& outcome) {
                                             counted(found.step, "step"))
                               : fmt::format("after {}", counted(found.step, "step"))});
   }
-  table.row({"step", to_string(median_step(outcome)), "median"});
+  table.row({"step", to_string(median_step(outcome)),
+             fmt::format("median; {} by the costs", to_string(job.plan.seconds))});
   table.row({"memory", to_string(outcome.planned),
              fmt::format("{} bytes planned, {} measured", outcome.planned.count(),
                          outcome.measured.count())});
   const auto overhead = measured_overhead(outcome);
   table.row({"overhead", percent(job.plan.overhead),
              overhead ? fmt::format("planned; {} measured", percent(*overhead)) : "planned"});
-  if (outcome.comparison) add_comparison(*outcome.comparison, table);
-  return fmt::format("{}: {} within {}\n\n{}", job.plan.graph,
-                     counted(outcome.steps.size(), "step"), to_string(job.plan.budget),
-                     table.text());
+  if (outcome.comparison) add_comparison(job, *outcome.comparison, table);
+  std::string text =
+      fmt::format("{}: {} within {}\n\n{}", job.plan.graph, counted(outcome.steps.size(), "step"),
+                  to_string(job.plan.budget), table.text());
+  if (job.options.time_ops) {
+    text += fmt::format("\n{}", report(timed_ops(job.model, outcome.op_times)));
+  }
+  return text;
 }
 
 nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& outcome) {
@@ -77,6 +85,8 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
   }
   object["planned_bytes"] = outcome.planned.count();
   object["measured_bytes"] = outcome.measured.count();
+  object["seconds_planned"] = job.plan.seconds.count();
+  object["seconds_measured"] = median_step(outcome).count();
   object["overhead_planned"] = job.plan.overhead;
   object["overhead_measured"] = nullptr;
   if (const auto overhead = measured_overhead(outcome)) object["overhead_measured"] = *overhead;
@@ -86,7 +96,9 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
     object["statistics_equal"] = outcome.comparison->same.statistics;
     object["plain_bytes"] = outcome.comparison->bytes.count();
     object["plain_seconds"] = median(outcome.comparison->seconds).count();
+    object["plain_seconds_planned"] = job.model.graph.plain_seconds().count();
   }
+  if (job.options.time_ops) object["ops"] = to_json(timed_ops(job.model, outcome.op_times));
   return object;
 }
 

@@ -21,6 +21,8 @@ void add_curve(CLI::App& app, Task& task);
 void add_verify(CLI::App& app, Task& task);
 void add_inspect(CLI::App& app, Task& task);
 void add_train(CLI::App& app, Task& task);
+void add_profile(CLI::App& app, Task& task);
+void add_run(CLI::App& app, Task& task);
 void add_pipeline(CLI::App& app, Task& task);
 
 }  // namespace rockmate::cli

@@ -15,6 +15,7 @@
 #include <array>
 #include <boost/crc.hpp>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
@@ -90,6 +91,13 @@ std::string tensor_at(const nlohmann::json& tensors, std::size_t i) {
                      shown(tensor["dtype"].get<std::string>(), 20), shown(to_string(shape)));
 }
 
+// Where the elements of a tensor lie in a checkpoint.
+struct SavedTensor {
+  std::string dtype;
+  Shape shape;
+  std::size_t offset = 0;
+};
+
 // A file that has been judged: the step, and where the elements begin.
 struct Saved {
   std::uint64_t step = 0;
@@ -102,9 +110,8 @@ class Reader {
 
   Saved judge(const Executor& executor) const {
     check_frame();
-    const auto length = static_cast<std::size_t>(number_at(bytes_, kChecked, 8));
-    const auto header = nlohmann::json::parse(bytes_.substr(kPreamble, length), nullptr,
-                                              /*allow_exceptions=*/false);
+    const std::size_t length = header_length();
+    const auto header = parse_header();
     const nlohmann::json expected = header_of(executor);
     check_header(header, expected);
     std::size_t size = kPreamble + length;
@@ -115,7 +122,40 @@ class Reader {
     return {header["step"].get<std::uint64_t>(), kPreamble + length};
   }
 
+  // All tensors by their names, whatever model they are of.
+  std::map<std::string, SavedTensor> tensors() const {
+    check_frame();
+    std::map<std::string, SavedTensor> found;
+    std::size_t offset = kPreamble + header_length();
+    const nlohmann::json header = parse_header();
+    try {
+      for (const auto& tensor : header.at("tensors")) {
+        SavedTensor saved{tensor.at("dtype").get<std::string>(), tensor.at("shape").get<Shape>(),
+                          offset};
+        const auto size = tensor.at("bytes").get<std::size_t>();
+        if (size > bytes_.size() - offset) reject("ends before its tensors do");
+        offset += size;
+        found.emplace(tensor.at("name").get<std::string>(), std::move(saved));
+      }
+    } catch (const nlohmann::json::exception&) {
+      reject("has a broken header, expected one of rockmate.checkpoint/1");
+    }
+    return found;
+  }
+
+  [[noreturn]] void reject(const std::string& text) const {
+    throw InvalidInput(fmt::format("{}: {}", shown(name_, 400), text));
+  }
+
  private:
+  std::size_t header_length() const {
+    return static_cast<std::size_t>(number_at(bytes_, kChecked, 8));
+  }
+  nlohmann::json parse_header() const {
+    return nlohmann::json::parse(bytes_.substr(kPreamble, header_length()), nullptr,
+                                 /*allow_exceptions=*/false);
+  }
+
   void check_frame() const {
     if (!bytes_.starts_with(kMagic.substr(0, bytes_.size())) || bytes_.empty()) {
       reject("is no checkpoint of rockmate");
@@ -155,10 +195,6 @@ class Reader {
     reject(fmt::format("was made with another seed than {}", expected["seed"].dump()));
   }
 
-  [[noreturn]] void reject(const std::string& text) const {
-    throw InvalidInput(fmt::format("{}: {}", shown(name_, 400), text));
-  }
-
   std::string_view bytes_;
   const std::string& name_;
 };
@@ -187,6 +223,28 @@ void save_checkpoint(const Executor& executor, const std::filesystem::path& file
 void load_checkpoint(Executor& executor, const std::filesystem::path& file) {
   const std::string bytes = read_file(file, std::numeric_limits<std::int64_t>::max());
   load_checkpoint_bytes(executor, bytes, file.string());
+}
+
+void load_weights(Executor& executor, const std::filesystem::path& file) {
+  const std::string bytes = read_file(file, std::numeric_limits<std::int64_t>::max());
+  const std::string name = file.string();
+  const Reader reader(bytes, name);
+  const std::map<std::string, SavedTensor> saved = reader.tensors();
+  const TrainingModel& model = executor.model();
+  for (const Source& source : model.sources) {
+    const Value& value = model.graph[source.value];
+    if (value.kind != ValueKind::kParameter && value.kind != ValueKind::kStatistics) continue;
+    const TensorType& type = model.types[source.value];
+    const auto found = saved.find(value.name);
+    if (found == saved.end() || found->second.dtype != to_string(type.dtype) ||
+        found->second.shape != type.shape) {
+      reader.reject(fmt::format("is of another model: it has no '{}' of type {}", shown(value.name),
+                                to_string(type)));
+    }
+    const auto size = static_cast<std::size_t>(type.bytes().count());
+    if (size > bytes.size() - found->second.offset) reader.reject("ends before its tensors do");
+    executor.set(value.name, std::as_bytes(std::span(bytes).subspan(found->second.offset, size)));
+  }
 }
 
 void load_checkpoint_bytes(Executor& executor, std::string_view bytes, const std::string& name) {

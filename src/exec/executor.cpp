@@ -37,6 +37,7 @@ struct Executor::State {
         engine(std::move(runs)),
         machine(model, resolve(model, plan), *engine, options.guard),
         is_set(model.sources.size()) {
+    if (options.time_ops) machine.time_ops();
     for (std::size_t s = 0; s < model.sources.size(); ++s) {
       if (model.sources[s].is_given) continue;
       write_initial_values(memory_of(s), options.seed, options.threads);
@@ -170,6 +171,8 @@ std::span<const std::byte> Executor::bytes(std::string_view value) const {
 }
 
 void Executor::observe(Observer observer) { state_->observer = std::move(observer); }
+
+std::span<const OpTime> Executor::op_times() const { return state_->machine.op_times(); }
 
 const TrainingModel& Executor::model() const { return state_->model; }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "base/check.h"
 #include "base/shown.h"
 #include "rockmate/error.h"
@@ -59,14 +61,27 @@ Machine::Call Machine::call_of(ProgramStep& step, const Engine& engine) {
   return call;
 }
 
+void Machine::time_ops() {
+  for (std::size_t s = 0; s < calls_.size(); ++s) {
+    if (calls_[s].kernel != nullptr) op_times_.push_back({program_.steps[s].op, Seconds()});
+  }
+}
+
 void Machine::run(std::uint64_t seed, std::uint64_t step, double rate, const Observer& observer) {
+  using Clock = std::chrono::steady_clock;
+  auto time = op_times_.begin();
   for (std::size_t s = 0; s < calls_.size(); ++s) {
     const Call& call = calls_[s];
     if (call.kernel != nullptr) {
       const auto kernel = [&] {
         call.kernel->run({call.inputs, call.outputs, call.workspace, seed, step, rate});
       };
+      const auto start = op_times_.empty() ? Clock::time_point() : Clock::now();
       guard_ ? guard_->run(program_.steps[s], kernel) : kernel();
+      if (!op_times_.empty()) {
+        const std::chrono::duration<double> taken = Clock::now() - start;
+        (time++)->seconds = Seconds(taken.count());
+      }
     }
     if (observer) observe(program_.steps[s], observer);
   }

@@ -28,6 +28,11 @@ class Machine {
 
   [[nodiscard]] const Program& program() const { return program_; }
   [[nodiscard]] std::span<std::byte> at(const Place& place) const;
+  /// From the next run on, times every call of a kernel.
+  void time_ops();
+  /// Of the last run.
+  [[nodiscard]] std::span<const OpTime> op_times() const { return op_times_; }
+
   [[nodiscard]] Bytes high_water() const { return arena_->high_water(); }
 
  private:
@@ -47,6 +52,7 @@ class Machine {
   IdVector<OpId, std::unique_ptr<PreparedKernel>> kernels_;
   std::vector<Call> calls_;  // one per step of the program
   std::optional<Guard> guard_;
+  std::vector<OpTime> op_times_;  // one per call of a kernel; empty: nobody asked
 };
 
 }  // namespace rockmate

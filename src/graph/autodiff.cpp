@@ -29,11 +29,9 @@ namespace {
 
 using Flags = IdVector<NodeId, char>;
 
-// The nodes that a loss depends on, and the statistics of what they make.
-Flags live_nodes(const Graph& graph) {
+// The nodes that any of these tensors depends on.
+Flags nodes_behind(const Graph& graph, std::vector<TensorId> wanted) {
   Flags live(graph.nodes().size());
-  std::vector<TensorId> wanted;
-  for (const Loss& loss : graph.losses()) wanted.push_back(loss.tensor);
   while (!wanted.empty()) {
     const auto producer = graph[wanted.back()].producer;
     wanted.pop_back();
@@ -42,6 +40,14 @@ Flags live_nodes(const Graph& graph) {
     const auto& inputs = graph[*producer].inputs;
     wanted.insert(wanted.end(), inputs.begin(), inputs.end());
   }
+  return live;
+}
+
+// The nodes that a loss depends on, and the statistics of what they make.
+Flags live_nodes(const Graph& graph) {
+  std::vector<TensorId> losses;
+  for (const Loss& loss : graph.losses()) losses.push_back(loss.tensor);
+  Flags live = nodes_behind(graph, std::move(losses));
   const auto is_made = [&](TensorId t) {
     const auto producer = graph[t].producer;
     return !producer || live[*producer] != 0;
@@ -245,6 +251,19 @@ Tape forward_tape(const Graph& graph) {
     tape.run(n, node, updates ? Phase::kUpdate : is_loss[n] != 0 ? Phase::kLoss : Phase::kForward);
   }
   for (const Loss& loss : graph.losses()) tape.set_kind(loss.tensor, ValueKind::kLoss);
+  return tape;
+}
+
+Tape inference_tape(const Graph& graph) {
+  const Flags live = nodes_behind(graph, graph.outputs());
+  Tape tape(graph);
+  for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+    if (live[NodeId(n)] != 0) tape.run(NodeId(n), graph[NodeId(n)], Phase::kForward);
+  }
+  if (tape.steps().empty()) {
+    throw InvalidInput(fmt::format("model '{}' has no output that a node makes; name one to use it",
+                                   graph.name()));
+  }
   return tape;
 }
 

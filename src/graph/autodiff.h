@@ -20,6 +20,10 @@ struct Differentiated {
 /// model.
 [[nodiscard]] Tape forward_tape(const Graph& graph);
 
+/// What the outputs depend on, losses and updates left out. Throws InvalidInput where no node makes
+/// an output. Linear in the size of the model.
+[[nodiscard]] Tape inference_tape(const Graph& graph);
+
 /// Throws InvalidInput where there is no loss, nothing to train, or an op without a gradient on the
 /// way. Linear in the size of the model.
 [[nodiscard]] Differentiated differentiate(const Graph& graph);

@@ -50,6 +50,11 @@ CostModel& CostModel::set(std::string signature, OpCost cost) {
   return *this;
 }
 
+CostModel& CostModel::describe(std::string where) {
+  description_ = std::move(where);
+  return *this;
+}
+
 OpCost CostModel::cost(const std::string& op, const std::string& signature,
                        const Work& work) const {
   if (const auto found = measured_.find(signature); found != measured_.end()) return found->second;

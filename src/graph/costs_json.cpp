@@ -25,13 +25,14 @@ class CostsSchema {
     root_
         .required("format", json::word(fmt::format("\"{}\"", kFormat),
                                        [](const std::string& word) { return word == kFormat; }))
-        .optional("device", json::text([](std::string&&) {}))
+        .optional("device", json::text([this](std::string&& text) { device = std::move(text); }))
         .required("costs", json::list(cost_node()));
   }
   CostsSchema(const CostsSchema&) = delete;
   CostsSchema& operator=(const CostsSchema&) = delete;
 
   json::Node& root() { return root_; }
+  std::string device;
   Costs costs;
 
  private:
@@ -101,6 +102,7 @@ CostModel& CostModel::parse(std::string_view text, const std::string& origin,
                             std::vector<std::string>* warnings) {
   CostsSchema schema;
   json::read(text, origin, schema.root(), warnings);
+  if (!schema.device.empty()) describe(std::move(schema.device));
   for (auto& [signature, cost] : schema.costs) set(signature, std::move(cost));
   return *this;
 }
@@ -112,7 +114,10 @@ CostModel& CostModel::read(const std::filesystem::path& file, std::vector<std::s
 std::string CostModel::to_json() const {
   std::vector<std::string> rows;
   for (const auto& [signature, cost] : measured_) rows.push_back(row(signature, cost));
-  return fmt::format("{{\"format\": \"{}\",\n\"costs\": {}}}\n", kFormat, json::one_per_line(rows));
+  const std::string device =
+      description_.empty() ? "" : fmt::format("\"device\": {},\n", json::quoted(description_));
+  return fmt::format("{{\"format\": \"{}\",\n{}\"costs\": {}}}\n", kFormat, device,
+                     json::one_per_line(rows));
 }
 
 void CostModel::write(const std::filesystem::path& file) const {

@@ -202,7 +202,9 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
   TrainingGraphBuilder builder(graph_.name());
   add_values(builder);
   for (std::size_t s = 0; s < tape_.steps().size(); ++s) builder.op(spec_of(s));
-  for (const Loss& loss : graph_.losses()) builder.result(name(loss.tensor));
+  for (const Loss& loss : graph_.losses()) {
+    if (value_[loss.tensor]) builder.result(name(loss.tensor));
+  }
   for (const TensorId t : results) builder.result(name(t));
   TrainingModel model{.graph = std::move(builder).build()};
   for (const Step& step : tape_.steps()) model.kernels.push_back(kernel_of(step));
@@ -214,7 +216,7 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
         {*value_[entry.parameter], *value_[entry.gradient], values_of(entry.states)});
   }
   for (const Loss& loss : graph_.losses()) {
-    model.losses.push_back({*value_[loss.tensor], loss.weight});
+    if (value_[loss.tensor]) model.losses.push_back({*value_[loss.tensor], loss.weight});
   }
   for (const TensorId t : graph_.outputs()) {
     if (value_[t]) model.outputs.push_back(*value_[t]);
@@ -230,6 +232,13 @@ void lower(Tape& tape, const std::vector<TensorId>& row_major, const WantedTenso
   if (options.fuse) fuse(tape, wanted);
 }
 
+// Whether the iteration makes it: one that is no training makes no losses.
+bool is_on(const Tape& tape, TensorId tensor) {
+  return std::ranges::any_of(tape.steps(), [&](const Step& step) {
+    return std::ranges::find(step.node.outputs, tensor) != step.node.outputs.end();
+  });
+}
+
 // First values of sources follow from their place in the list of them, so that it may not depend on
 // options.
 TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trained>& trained,
@@ -238,7 +247,9 @@ TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trai
   WantedTensors wanted{graph.outputs(), results};
   std::vector<TensorId> row_major = graph.outputs();
   row_major.insert(row_major.end(), results.begin(), results.end());
-  for (const Loss& loss : graph.losses()) wanted.results.push_back(loss.tensor);
+  for (const Loss& loss : graph.losses()) {
+    if (is_on(tape, loss.tensor)) wanted.results.push_back(loss.tensor);
+  }
   for (const Trained& entry : trained) {
     wanted.visible.push_back(entry.gradient);
     row_major.push_back(entry.gradient);
@@ -269,6 +280,16 @@ TrainingModel make_evaluation_model(const Graph& graph, const TrainingOptions& o
     if (judged[step.node.inputs.front()].producer) scores.push_back(step.node.inputs.front());
   }
   return write_model(judged, tape, {}, scores, options);
+}
+
+TrainingModel make_inference_model(const Graph& graph, const TrainingOptions& options) {
+  const Graph used = evaluation_graph(graph);
+  Tape tape = inference_tape(used);
+  std::vector<TensorId> outputs;
+  for (const TensorId t : used.outputs()) {
+    if (used[t].producer) outputs.push_back(t);
+  }
+  return write_model(used, tape, {}, outputs, options);
 }
 
 TrainingGraph make_training_graph(const Graph& graph, const TrainingOptions& options) {

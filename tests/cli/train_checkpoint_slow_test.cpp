@@ -81,7 +81,8 @@ class TrainCheckpoint : public ::testing::Test {
         {"--budget", "100%"},    {"--optimizer", "adamw"},
         {"--lr", "0.02"},        {"--data", file("data")},
         {"--seed", "3"},         {"--schedule", "cosine:60"},
-        {"--warm-up", "3"},      {"--clip-norm", "1"}};
+        {"--warm-up", "3"},      {"--clip-norm", "1"},
+        {"--costs", "analytic"}};
     Arguments all = {"train", file("net.onnx"), "--shuffle", "--json"};
     for (const auto& [flag, value] : common) {
       if (std::find(more.begin(), more.end(), flag) == more.end()) {
@@ -192,8 +193,9 @@ TEST_F(TrainCheckpoint, CtrlCSavesAndLosesNothing) {
   const Outcome outcome = testing::run_shell(line, {.folder = folder_.path()});
   EXPECT_EQ(outcome.exit, 0) << content("err");
   EXPECT_THAT(content("err"), HasSubstr("saving after this step"));
-  const Outcome again = run_rockmate({"train", file("net.onnx"), "--budget", "100%", "--steps", "0",
-                                      "--seed", "3", "--resume", file("part")});
+  const Outcome again =
+      run_rockmate({"train", file("net.onnx"), "--budget", "100%", "--steps", "0", "--costs",
+                    "analytic", "--seed", "3", "--resume", file("part")});
   EXPECT_EQ(again.exit, 0) << again.err;
 }
 
@@ -244,8 +246,9 @@ TEST_F(TrainCheckpoint, DataThatEndEarlyLoseNoStep) {
   const Outcome outcome = testing::run_shell(line, {.folder = folder_.path()});
   EXPECT_EQ(outcome.exit, 2);
   EXPECT_THAT(content("err"), HasSubstr("x.raw: ends early"));
-  const Outcome again = run_rockmate({"train", file("net.onnx"), "--budget", "100%", "--steps", "0",
-                                      "--seed", "3", "--resume", file("part")});
+  const Outcome again =
+      run_rockmate({"train", file("net.onnx"), "--budget", "100%", "--steps", "0", "--costs",
+                    "analytic", "--seed", "3", "--resume", file("part")});
   EXPECT_EQ(again.exit, 0) << again.err;
 }
 

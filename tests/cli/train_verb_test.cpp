@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "support/files.h"
@@ -52,7 +53,8 @@ class TrainVerb : public ::testing::Test {
     return (folder_.path() / name).string();
   }
   [[nodiscard]] Outcome train(const Arguments& more) const {
-    Arguments arguments = {"train", model_, "--work-limit", "200", "--threads", "1"};
+    Arguments arguments = {"train",     model_, "--work-limit", "200",
+                           "--threads", "1",    "--costs",      "analytic"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_rockmate(arguments);
   }
@@ -110,6 +112,7 @@ TEST_F(TrainVerb, TellsFiguresToPeopleAndToPrograms) {
   const json object = figures({"--budget", "100%"});
   for (const auto& item : object.items()) keys.push_back(item.key());
   EXPECT_THAT(keys, ::testing::UnorderedElementsAre("steps", "planned_bytes", "measured_bytes",
+                                                    "seconds_planned", "seconds_measured",
                                                     "overhead_planned", "overhead_measured"));
 }
 
@@ -225,6 +228,33 @@ TEST_F(TrainVerb, WrongUseIsRefused) {
               HasSubstr("would be overwritten"));
   EXPECT_THAT(error({"--budget", "100%", "--lr", "1e30", "--steps", "9"}),
               HasSubstr("training has diverged"));
+}
+
+// Measured once, then known; only the memory may decide what is computed again.
+TEST_F(TrainVerb, PlansWithMeasuredCosts) {
+  const std::string cache = file("cache");
+  const Arguments measured = {"--costs", "measured", "--cache", cache, "--budget", "min"};
+  EXPECT_EQ(figures(measured)["measured_bytes"], figures(measured)["planned_bytes"]);
+  EXPECT_FALSE(std::filesystem::is_empty(cache));
+  const std::string costs = file("costs.json");
+  ASSERT_EQ(run_rockmate({"profile", model_, "--cache", cache, "--engine", "reference", "--threads",
+                          "1", "-o", costs})
+                .exit,
+            0);
+  const json by_cache = figures(measured);
+  EXPECT_GT(by_cache["seconds_planned"], 0);
+  EXPECT_EQ(figures({"--costs", costs, "--budget", "min"})["seconds_planned"],
+            by_cache["seconds_planned"])
+      << "the same measurements";
+}
+
+TEST_F(TrainVerb, HoldsTheTimesOfOpsAgainstTheirCosts) {
+  const Outcome text = train({"--budget", "100%", "--steps", "2", "--time-ops"});
+  EXPECT_THAT(text.out, AllOf(HasSubstr("measured  planned"), HasSubstr("relu_gradient")));
+  const json found = figures({"--budget", "100%", "--steps", "2", "--time-ops"});
+  double planned = 0;
+  for (const json& op : found["ops"]) planned += op["seconds_planned"].get<double>();
+  EXPECT_NEAR(planned, found["seconds_planned"], 1e-9);
 }
 
 TEST_F(TrainVerb, TheGuardFindsNothing) {

@@ -1,4 +1,5 @@
 #include "cli/training.h"
+#include "cli/op_times.h"
 
 #include <gtest/gtest.h>
 

@@ -72,6 +72,27 @@ TEST_F(OnAnMlp, SyntheticDataAreNewInEveryStepAndInRange) {
   EXPECT_NE(copy(), first);
 }
 
+TEST_F(OnAnMlp, TimesEveryRunWhereAsked) {
+  Executor silent = executor();
+  static_cast<void>(silent.step());
+  EXPECT_TRUE(silent.op_times().empty());
+  Executor timed = executor({.time_ops = true});
+  const StepReport report = timed.step();
+  std::size_t runs = 0;
+  Seconds sum;
+  for (const Action& action : plan_.schedule) {
+    const auto* compute = std::get_if<Compute>(&action);
+    if (compute == nullptr || model_.graph[compute->op].seconds() == Seconds()) continue;
+    ASSERT_LT(runs, timed.op_times().size());
+    const OpTime& time = timed.op_times()[runs++];
+    EXPECT_EQ(time.op, compute->op);
+    EXPECT_GT(time.seconds, Seconds());
+    sum += time.seconds;
+  }
+  EXPECT_EQ(runs, timed.op_times().size());
+  EXPECT_LE(sum, report.seconds);
+}
+
 TEST_F(OnAnMlp, TheSeedDecidesAndNothingElse) {
   const auto losses = [&](std::uint64_t seed, int threads) {
     Executor run = executor({.threads = threads, .seed = seed});

@@ -45,6 +45,7 @@ const std::map<std::string, std::string> kPublic = {{"units.h", "base"},
                                                     {"pipeline.h", "pipeline"},
                                                     {"transport.h", "pipeline"},
                                                     {"pipeline_run.h", "pipeline"},
+                                                    {"profile.h", "exec"},
                                                     {"vector_engine.h", "exec"}};
 
 // A file of the house, or what an #include names.
