@@ -107,12 +107,16 @@ ExitCode run_train(const TrainFlags& flags) {
   flags.check();
   check_outputs(flags.outputs(), flags.inputs());
   const Graph graph = flags.load_graph();
-  const TrainingOptions options = flags.training_options();
+  TrainingOptions options = flags.training_options();
+  const std::optional<VectorDevice> device = vector_device_of(flags);
+  if (device) use_modelled_costs(flags, *device, graph, options);
   const TrainingModel model = make_training_model(graph, options);
   std::optional<TrainingModel> evaluation;
   if (!flags.held_out.empty()) evaluation = make_evaluation_model(graph, options);
   std::optional<Plan> plan = plan_of(flags, model.graph);
   if (!plan) return kNo;
+  std::optional<ModelledStep> modelled;
+  if (device) modelled = modelled_step(flags, *device, model, *plan);
 
   const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
                                                      : "saving after this step");
@@ -131,6 +135,7 @@ ExitCode run_train(const TrainFlags& flags) {
   job.save_every = flags.save_every;
   job.gradients = flags.gradients;
   job.compare = flags.compare;
+  job.modelled = modelled;
   job.stop = interrupt.token();
   if (!flags.trained.empty()) {
     job.finish = [&](const Executor& executor) { export_trained(flags, executor); };
