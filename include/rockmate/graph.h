@@ -100,8 +100,8 @@ struct Tensor {
 
 /// What an op computes. The op table (src/graph/op_table.h) has one entry for each of them: inputs,
 /// attributes and outputs are told there. The kinds of the second part are what gradients, fusion
-/// and optimizers add; a kind of the first part may stand in a backward pass as well. Those of the last
-/// part are of pipelines alone.
+/// and optimizers add; a kind of the first part may stand in a backward pass as well. Those of the
+/// last part are of pipelines alone.
 enum class OpKind : std::uint8_t {
   kConv,
   kConvTranspose,

@@ -119,10 +119,19 @@ void TrainFlags::add_to(CLI::App& verb) {
       ->type_name("N")
       ->check(whole_number())
       ->capture_default_str();
-  verb.add_option("--engine", engine, "what runs the ops: reference (plain loops), cpu (fast)")
+  verb.add_option("--engine", engine,
+                  "what runs the ops: reference (plain loops), cpu (fast), vector (emulated Vector "
+                  "Engine: --device ve10b, ve20b or ve30b, whose times are modelled)")
       ->type_name("NAME")
       ->capture_default_str();
   model.add_direct_to(verb);
+  verb.add_option("--offload", offload,
+                  "engine vector: native (parameters stay there) or transparent (they go down, and "
+                  "gradients come up, in every step)")
+      ->type_name("MODE");
+  verb.add_option("--calibration", calibration,
+                  "engine vector: figures of the card, rockmate.ve/1, instead of --device")
+      ->type_name("FILE");
   add_learning(verb, *this);
   add_data(verb, *this);
   add_files(verb, *this);
@@ -141,6 +150,7 @@ std::vector<std::string> TrainFlags::inputs() const {
   std::vector<std::string> files = {model.model};
   if (!measures()) files = model.inputs();
   if (!plan.empty()) files.push_back(plan);
+  if (!calibration.empty()) files.push_back(calibration);
   return files;
 }
 

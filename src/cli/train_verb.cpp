@@ -109,16 +109,20 @@ ExitCode run_train(const TrainFlags& flags) {
   check_outputs(flags.outputs(), flags.inputs());
   const Graph graph = flags.load_graph();
   TrainingOptions options = flags.training_options();
+  const std::optional<VectorDevice> device = vector_device_of(flags);
+  if (device) use_modelled_costs(flags, *device, graph, options);
   std::optional<TrainingModel> evaluation;
   if (!flags.held_out.empty()) evaluation = make_evaluation_model(graph, options);
   TrainingModel model = make_training_model(graph, options);
-  if (flags.measures()) {
+  if (!device && flags.measures()) {
     options.costs = measure_costs(
         model, {flags.engine, flags.planning.threads, cache_folder(flags.planning.cache)});
     model = make_training_model(graph, options);
   }
   std::optional<Plan> plan = plan_of(flags, model.graph);
   if (!plan) return kNo;
+  std::optional<ModelledStep> modelled;
+  if (device) modelled = modelled_step(flags, *device, model, *plan);
 
   const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
                                                      : "saving after this step");
@@ -138,6 +142,7 @@ ExitCode run_train(const TrainFlags& flags) {
   job.save_every = flags.save_every;
   job.gradients = flags.gradients;
   job.compare = flags.compare;
+  job.modelled = modelled;
   job.stop = interrupt.token();
   if (!flags.trained.empty()) {
     job.finish = [&](const Executor& executor) { export_trained(flags, executor); };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/held_out.h"
+#include "cli/modelled.h"
 #include "cli/trainer.h"
 #include "cli/training_data.h"
 #include "rockmate/executor.h"
@@ -36,7 +37,8 @@ struct TrainingJob {
   /// Gets the trained executor at the end.
   std::function<void(const Executor&)> finish = {};
   bool compare = false;
-  std::stop_token stop = {};  ///< when asked to stop: after the step
+  std::optional<ModelledStep> modelled = {};  ///< on an emulated card
+  std::stop_token stop = {};                  ///< when asked to stop: after the step
 };
 
 /// The plain iteration beside the plan.

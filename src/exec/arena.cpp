@@ -48,13 +48,24 @@ Arena::Arena(Bytes size) {
   mapping_ = {static_cast<std::byte*>(start), pages + page};
   bytes_ = mapping_.subspan(pages - wanted, wanted);
   madvise(mapping_.data(), pages, MADV_HUGEPAGE);  // a wish: fewer page faults where it is granted
-  for (std::size_t word = 0; word < wanted / sizeof(Word); ++word) {
+  fill();
+}
+
+Arena::Arena(std::unique_ptr<Memory> memory)
+    : memory_(std::move(memory)), bytes_(memory_->bytes()) {
+  fill();
+}
+
+void Arena::fill() {
+  for (std::size_t word = 0; word < bytes_.size() / sizeof(Word); ++word) {
     const Word bits = pattern(word);
     std::memcpy(bytes_.data() + word * sizeof(Word), &bits, sizeof(Word));
   }
 }
 
-Arena::~Arena() { munmap(mapping_.data(), mapping_.size()); }
+Arena::~Arena() {
+  if (!mapping_.empty()) munmap(mapping_.data(), mapping_.size());
+}
 
 Bytes Arena::high_water() const {
   std::size_t word = bytes_.size() / sizeof(Word);

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
+#include "exec/engine.h"
 #include "rockmate/units.h"
 
 namespace rockmate {
@@ -16,6 +18,8 @@ class Arena {
   /// `size` is a multiple of kAlignment, and so is the address. Throws InvalidInput where the
   /// system does not give as much.
   explicit Arena(Bytes size);
+  /// In memory that an engine gave.
+  explicit Arena(std::unique_ptr<Memory> memory);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -26,7 +30,10 @@ class Arena {
   [[nodiscard]] Bytes high_water() const;
 
  private:
-  std::span<std::byte> mapping_;  // whole pages; bytes_ ends where the last of them begins
+  void fill();
+
+  std::unique_ptr<Memory> memory_;  // null: its own mapping
+  std::span<std::byte> mapping_;    // whole pages; bytes_ ends where the last of them begins
   std::span<std::byte> bytes_;
 };
 

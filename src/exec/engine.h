@@ -51,10 +51,20 @@ class PreparedKernel {
   virtual void run(const Invocation& call) = 0;
 };
 
+/// Memory in which kernels can work. Its address is a multiple of kAlignment.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  [[nodiscard]] virtual std::span<std::byte> bytes() const = 0;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// Memory of the engine's device, for all tensors and workspaces of its runs; it may outlive the
+  /// engine. Null: that of the host will do. Throws InvalidInput where there is not as much.
+  [[nodiscard]] virtual std::unique_ptr<Memory> memory(Bytes /*size*/) const { return nullptr; }
   /// The workspace of a run. Throws InvalidInput that names the op where the engine has no kernel
   /// for it.
   [[nodiscard]] virtual Bytes workspace(const KernelSpec& spec) const = 0;
@@ -72,7 +82,8 @@ class Engine {
 [[nodiscard]] std::unique_ptr<Engine> make_cpu_engine(int threads = 0);
 
 /// Vector programs for an emulated Vector Engine, in float32 and float64, for the ops that its
-/// kernels take; it has no others. `threads` of the host as above: they stand for cores.
+/// kernels take; it has no others. Works in its card's memory alone, of 48 GB. `threads` of the
+/// host as above: they stand for cores.
 [[nodiscard]] std::unique_ptr<Engine> make_vector_engine(int threads = 0);
 
 /// An engine by name. Throws InvalidInput that lists those there are.

@@ -11,10 +11,13 @@
 namespace rockmate {
 
 Machine::Machine(const TrainingModel& model, Program program, const Engine& engine, bool guarded)
-    : model_(model),
-      program_(std::move(program)),
-      arena_(std::in_place, program_.bytes),
-      memory_(arena_->bytes()) {
+    : model_(model), program_(std::move(program)) {
+  if (auto memory = engine.memory(program_.bytes)) {
+    arena_.emplace(std::move(memory));
+  } else {
+    arena_.emplace(program_.bytes);
+  }
+  memory_ = arena_->bytes();
   prepare(engine);
   if (guarded) guard_.emplace(model_, program_, memory_);
 }

@@ -74,6 +74,60 @@ class TrainVerb : public ::testing::Test {
   std::string model_ = file("net.onnx");
 };
 
+// On the emulated Vector Engine: same bits within less memory, and modelled times beside the
+// measured ones.
+TEST_F(TrainVerb, RunsOnAVectorEngine) {
+  const json plain = figures({"--budget", "100%", "--engine", "vector", "--device", "ve10b"});
+  EXPECT_EQ(plain["modelled_device"], "ve10b");
+  EXPECT_EQ(plain["offload"], "native");
+  EXPECT_EQ(plain["offload_down_bytes"], kBatch * kIn * 4 + kBatch * 8) << "data and targets";
+  EXPECT_EQ(plain["offload_up_bytes"], 4) << "the loss";
+  EXPECT_GT(plain["modelled_kernel_seconds"], 0);
+  double seconds = 0;
+  for (const json& kernel : plain["modelled_kernels"]) {
+    EXPECT_LE(kernel["mean_length"], 256) << kernel["kernel"];
+    EXPECT_LE(kernel["fma_share"], 1);
+    seconds += kernel["seconds"].get<double>();
+  }
+  EXPECT_NEAR(seconds, plain["modelled_kernel_seconds"].get<double>(), 1e-9);
+
+  const json small = figures({"--budget", "min", "--engine", "vector", "--offload", "transparent",
+                              "--steps", "2", "--compare"});
+  EXPECT_EQ(small["modelled_device"], "ve20b");
+  EXPECT_EQ(small["measured_bytes"], small["planned_bytes"]);
+  EXPECT_LT(small["planned_bytes"], plain["planned_bytes"]);
+  EXPECT_TRUE(small["loss_equal"].get<bool>() && small["gradients_equal"].get<bool>());
+  const std::int64_t parameters = (3 * kIn * kIn + kIn * kClasses) * 4;
+  EXPECT_EQ(small["offload_up_bytes"], 4 + parameters);
+  EXPECT_THAT(train({"--budget", "100%", "--engine", "vector"}).out,
+              AllOf(HasSubstr("modelled"), HasSubstr("FMA pipes"), HasSubstr("ve_")));
+}
+
+// A card with less memory than the plain iteration needs trains the network within a budget.
+TEST_F(TrainVerb, KeepsToTheMemoryOfTheCard) {
+  const json plain = figures({"--budget", "100%", "--engine", "vector"});
+  const auto needed = plain["planned_bytes"].get<std::int64_t>();
+  testing::write_text(file("card.json"),
+                      R"({"format": "rockmate.ve/1", "preset": "ve20b", "memory": )" +
+                          std::to_string(needed - 1) + "}");
+  const Arguments card = {"--engine", "vector", "--calibration", file("card.json")};
+  Arguments all = card;
+  all.insert(all.end(), {"--budget", "100%"});
+  const Outcome refused = train(all);
+  EXPECT_EQ(refused.exit, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("ve20b has"), HasSubstr("a smaller --budget")));
+  Arguments less = card;
+  less.insert(less.end(), {"--budget", "min"});
+  EXPECT_EQ(train(less).exit, 0);
+
+  EXPECT_THAT(train({"--budget", "min", "--engine", "vector", "--device", "v100"}).err,
+              HasSubstr("unknown vector engine 'v100'"));
+  EXPECT_THAT(train({"--budget", "min", "--offload", "native"}).err,
+              HasSubstr("belong to --engine vector"));
+  EXPECT_THAT(train({"--budget", "min", "--engine", "vector", "--offload", "half"}).err,
+              HasSubstr("expected native or transparent"));
+}
+
 TEST_F(TrainVerb, KeepsToTheBudgetAndChangesNoBit) {
   for (const char* optimizer : {"sgd", "adamw"}) {
     const json found = figures(

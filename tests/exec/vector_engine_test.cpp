@@ -217,6 +217,39 @@ TEST(VectorEngine, SaysWhatItHasNoKernelFor) {
   EXPECT_THAT(message, HasSubstr("(less)"));
 }
 
+// The card's memory is the only one that its kernels take, and there is no more of it.
+TEST(VectorEngine, WorksInTheMemoryOfItsCard) {
+  const auto engine = make_vector_engine(1);
+  GraphBuilder b("net");
+  const TensorId x = b.parameter("x", {16});
+  b.loss(b.reduce_sum(b.relu(x), {}, false));
+  const TrainingModel model = make_training_model(std::move(b).build());
+  const KernelSpec spec = kernel_spec(model, OpId(0));
+  ASSERT_EQ(spec.kernel.kind, OpKind::kRelu);
+  const auto kernel = engine->prepare(spec);
+  const auto card = engine->memory(Bytes(192));
+  ASSERT_NE(card, nullptr);
+  std::vector<std::byte> host(192);
+  const auto run = [&](std::byte* in, std::byte* out) {
+    const TensorRef inputs[] = {{in, &spec.inputs[0]}};
+    std::vector<TensorRef> outputs;
+    for (const TensorType& type : spec.outputs) outputs.push_back({nullptr, &type});
+    outputs[0].data = out;
+    kernel->run({inputs, outputs, {}, 0, 0});
+  };
+  std::byte* const place = card->bytes().data();
+  EXPECT_NO_THROW(run(place, place + 64));
+  EXPECT_THAT(testing::message_of([&] { run(host.data(), place); }),
+              HasSubstr("are not in the memory of the card"));
+  EXPECT_THAT(testing::message_of([&] { run(place, host.data()); }),
+              HasSubstr("are not in the memory of the card"));
+  EXPECT_THAT(testing::message_of([&] { run(place, place + 160); }), HasSubstr("64 bytes at"))
+      << "behind the end";
+  EXPECT_THAT(
+      testing::message_of([&] { static_cast<void>(engine->memory(Bytes(49'000'000'000))); }),
+      HasSubstr("a smaller budget needs less"));
+}
+
 class VectorTraining : public ::testing::TestWithParam<std::size_t> {
  protected:
   // Small models use what the engine has no kernel for, here and there.

@@ -227,11 +227,13 @@ TEST(VectorModel, CountsTheBytesOfBothWaysToOffload) {
 
 TEST(VectorCalibration, ReplacesWhatItStates) {
   const VectorDevice device = parse_vector_device(
-      R"({"format": "rockmate.ve/1", "preset": "ve10b", "sustained": 0.5, "start_up": 2e-6})",
+      R"({"format": "rockmate.ve/1", "preset": "ve10b", "sustained": 0.5, "start_up": 2e-6,
+          "memory": 1000})",
       "mine.json");
   EXPECT_EQ(device.name, "ve10b");
   EXPECT_EQ(device.sustained, 0.5);
   EXPECT_EQ(device.start_up, Seconds(2e-6));
+  EXPECT_EQ(device.memory, Bytes(1000));
   EXPECT_EQ(device.hertz, vector_device("ve10b").hertz);
   const auto rejects = [](const char* text, const char* message) {
     EXPECT_THAT(

@@ -22,8 +22,12 @@ class GuardedMemory {
     size_ = at + (bytes + kUnit - 1) / kUnit * kUnit;
     return at;
   }
-  void allocate(std::size_t shift) {
-    bytes_.assign(size_ + kGuard + (shift + 1) * kUnit, canary_);
+  void allocate(const Engine& engine, std::size_t shift) {
+    const std::size_t size = size_ + kGuard + (shift + 1) * kUnit;
+    memory_ = engine.memory(aligned(Bytes(static_cast<std::int64_t>(size))));
+    if (memory_ == nullptr) host_.resize(size);
+    bytes_ = memory_ == nullptr ? std::span(host_) : memory_->bytes();
+    std::fill(bytes_.begin(), bytes_.end(), canary_);
     const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data());
     origin_ = bytes_.data() + (kUnit - address % kUnit) % kUnit + shift * kUnit;
   }
@@ -46,7 +50,9 @@ class GuardedMemory {
   };
   std::byte canary_;
   std::vector<Buffer> buffers_;
-  std::vector<std::byte> bytes_;
+  std::unique_ptr<Memory> memory_;  // of the engine, or null
+  std::vector<std::byte> host_;
+  std::span<std::byte> bytes_;
   std::byte* origin_ = nullptr;
   std::size_t size_ = 0;
 };
@@ -63,7 +69,8 @@ bool has(const auto& list, const auto& item) {
 
 KernelRig::KernelRig(const Engine& engine, const TrainingModel& model, OpId op,
                      std::vector<Bits> inputs)
-    : spec_(kernel_spec(model, op)),
+    : engine_(engine),
+      spec_(kernel_spec(model, op)),
       model_(model),
       inputs_(std::move(inputs)),
       workspace_(engine.workspace(spec_)),
@@ -88,7 +95,7 @@ RunResult KernelRig::run(const RunOptions& options) {
   }
   const auto workspace_bytes = static_cast<std::size_t>(workspace_.count());
   const std::size_t workspace = memory.place(workspace_bytes);
-  memory.allocate(options.shift);
+  memory.allocate(engine_, options.shift);
 
   std::vector<TensorRef> input_refs, output_refs;
   std::fill_n(memory.at(workspace), workspace_bytes, options.garbage);

@@ -33,7 +33,7 @@ struct RunResult {
 class KernelRig {
  public:
   /// `inputs` as the kernel takes them; rounded to the types of the model. Inputs that are one
-  /// value share a buffer.
+  /// value share a buffer. The engine outlives the rig.
   KernelRig(const Engine& engine, const TrainingModel& model, OpId op, std::vector<Bits> inputs);
 
   [[nodiscard]] RunResult run(const RunOptions& options = {});
@@ -42,6 +42,7 @@ class KernelRig {
   static constexpr std::uint64_t kStep = 2;
 
  private:
+  const Engine& engine_;
   KernelSpec spec_;
   const TrainingModel& model_;
   std::vector<Bits> inputs_;

@@ -15,6 +15,8 @@
 #include <map>
 
 #include "base/check.h"
+#include "exec/engine.h"
+#include "exec/part_runner.h"
 #include "exec/vector/counting.h"
 #include "rockmate/vector_engine.h"
 
@@ -89,16 +91,39 @@ ModelledLaunch model_launch(const CountedLaunch& launch, const VectorDevice& dev
 }  // namespace
 }  // namespace vector
 
+namespace {
+
+// What an op launches, part by part where it is fused: asked for workspaces, it notes launches.
+class LaunchModel : public Engine {
+ public:
+  explicit LaunchModel(const VectorDevice& device) : device_(device) {}
+  [[nodiscard]] std::string_view name() const override { return "vector"; }
+  [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
+    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
+    Bytes touched;
+    for (const auto* types : {&spec.inputs, &spec.outputs}) {
+      for (const TensorType& type : *types) touched += type.bytes();
+    }
+    for (const vector::CountedLaunch& launch : vector::count_launches(spec, device_.cores)) {
+      launches.push_back(vector::model_launch(launch, device_, touched <= device_.cache));
+    }
+    return vector::prepare(spec).workspace;
+  }
+  [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec&) const override {
+    ROCKMATE_CHECK(false, "nothing runs here");
+  }
+  mutable std::vector<ModelledLaunch> launches;
+
+ private:
+  const VectorDevice& device_;
+};
+
+}  // namespace
+
 std::vector<ModelledLaunch> model_launches(const KernelSpec& spec, const VectorDevice& device) {
-  Bytes touched;
-  for (const auto* types : {&spec.inputs, &spec.outputs}) {
-    for (const TensorType& type : *types) touched += type.bytes();
-  }
-  std::vector<ModelledLaunch> launches;
-  for (const vector::CountedLaunch& launch : vector::count_launches(spec, device.cores)) {
-    launches.push_back(vector::model_launch(launch, device, touched <= device.cache));
-  }
-  return launches;
+  const LaunchModel model(device);
+  static_cast<void>(model.workspace(spec));
+  return model.launches;
 }
 
 CostModel vector_costs(const TrainingModel& model, const VectorDevice& device) {
@@ -110,10 +135,9 @@ CostModel vector_costs(const TrainingModel& model, const VectorDevice& device) {
     if (known.contains(key)) continue;
     const KernelSpec spec = kernel_spec(model, op);
     OpCost cost;
-    for (const ModelledLaunch& launch : model_launches(spec, device)) {
-      cost.seconds = cost.seconds + launch.seconds;
-    }
-    cost.workspace = vector::prepare(spec).workspace;
+    const LaunchModel launches(device);
+    cost.workspace = launches.workspace(spec);
+    for (const ModelledLaunch& launch : launches.launches) cost.seconds += launch.seconds;
     known.emplace(key, cost);
     costs.set(key, cost);
   }

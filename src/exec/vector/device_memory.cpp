@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace rockmate::vector {
@@ -40,7 +41,8 @@ bool DeviceMemory::map(Allocation& allocation, std::uint64_t size) {
     unmap(allocation);
     return false;
   }
-  allocation.data = first;
+  // It ends where its pages end, as far as 64 bytes allow.
+  allocation.data = first + (pages - size) / 64 * 64;
   allocation.size = size;
   return true;
 }
@@ -117,6 +119,14 @@ MemoryError DeviceMemory::range(VirtualPointer p, VirtualPointer& base, std::uin
   base = p - offset_of(p);
   size = allocation->size;
   return MemoryError::kNone;
+}
+
+bool DeviceMemory::holds(const void* begin, std::size_t size) const {
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  return std::any_of(allocations_.begin(), allocations_.end(), [&](const Allocation& a) {
+    const auto start = reinterpret_cast<std::uintptr_t>(a.data);
+    return a.data != nullptr && address >= start && address + size <= start + a.size;
+  });
 }
 
 std::vector<ve::Range> DeviceMemory::ranges() const {

@@ -68,6 +68,8 @@ class DeviceMemory {
   /// Exchanges what two pointers name.
   [[nodiscard]] MemoryError swap(VirtualPointer a, VirtualPointer b);
   void clear();
+  /// Whether bytes lie within one allocation.
+  [[nodiscard]] bool holds(const void* begin, std::size_t size) const;
   /// What kernels may touch: all that is allocated.
   [[nodiscard]] std::vector<ve::Range> ranges() const;
 

@@ -94,11 +94,13 @@ VectorDevice parse_vector_device(std::string_view text, const std::string& origi
   std::string preset;
   std::vector<std::pair<const Member*, double>> stated;
   std::optional<double> start_up, launch;
+  std::optional<std::int64_t> memory;
   json::Object root("the calibration of a vector engine");
   root.required("format", json::word(fmt::format("\"{}\"", kFormat),
                                      [](const std::string& word) { return word == kFormat; }))
       .required("preset", json::text([&](std::string&& name) { preset = std::move(name); }))
       .optional("start_up", json::magnitude([&](double s) { start_up = s; }))
+      .optional("memory", json::whole([&](std::int64_t bytes) { memory = bytes; }))
       .optional("launch", json::magnitude([&](double s) { launch = s; }));
   for (const Member& member : kMembers) {
     root.optional(member.name, json::magnitude([&](double x) { stated.emplace_back(&member, x); }));
@@ -113,6 +115,7 @@ VectorDevice parse_vector_device(std::string_view text, const std::string& origi
     device.*(member->place) = value;
   }
   if (start_up) device.start_up = Seconds(*start_up);
+  if (memory) device.memory = Bytes(*memory);
   if (launch) device.launch = Seconds(*launch);
   return device;
 }

@@ -3,35 +3,106 @@
 
 #include "exec/engine.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <mutex>
+
+#include "base/check.h"
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
+#include "exec/vector/device_memory.h"
 #include "exec/vector/launchers.h"
 #include "rockmate/error.h"
+#include "rockmate/vector_engine.h"
 
 namespace rockmate {
 namespace vector {
 namespace {
 
+// The memory of the card; machines may outlive the engine.
+class Card {
+ public:
+  explicit Card(Bytes capacity) : memory_(0, capacity) {}
+
+  [[nodiscard]] VirtualPointer allocate(Bytes size, std::span<std::byte>& bytes) {
+    const std::scoped_lock lock(mutex_);
+    const auto count = static_cast<std::uint64_t>(size.count());
+    VirtualPointer made = 0;
+    std::byte* data = nullptr;
+    // A size of 0 would be memory to come.
+    const MemoryError error = memory_.allocate(std::max<std::uint64_t>(count, 1), made);
+    if (error != MemoryError::kNone || memory_.find(made, count, data) != MemoryError::kNone) {
+      throw InvalidInput(
+          fmt::format("the emulated card has {} of {} left, and {} ({} bytes) are needed; a "
+                      "smaller budget needs less",
+                      to_string(memory_.capacity() - memory_.used()), to_string(memory_.capacity()),
+                      to_string(size), count));
+    }
+    bytes = {data, count};
+    return made;
+  }
+  void free(VirtualPointer p) {
+    const std::scoped_lock lock(mutex_);
+    ROCKMATE_CHECK(memory_.free(p) == MemoryError::kNone);
+  }
+  /// Whether it lies within one allocation.
+  [[nodiscard]] bool holds(const void* begin, std::size_t size) const {
+    const std::scoped_lock lock(mutex_);
+    return memory_.holds(begin, size);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  DeviceMemory memory_;
+};
+
+class CardMemory : public Memory {
+ public:
+  CardMemory(std::shared_ptr<Card> card, Bytes size)
+      : card_(std::move(card)), pointer_(card_->allocate(size, bytes_)) {}
+  ~CardMemory() override { card_->free(pointer_); }
+  CardMemory(const CardMemory&) = delete;
+  CardMemory& operator=(const CardMemory&) = delete;
+  [[nodiscard]] std::span<std::byte> bytes() const override { return bytes_; }
+
+ private:
+  std::shared_ptr<Card> card_;
+  std::span<std::byte> bytes_;
+  VirtualPointer pointer_;
+};
+
 class VectorKernel : public PreparedKernel {
  public:
-  VectorKernel(const KernelSpec& spec, Prepared prepared, int threads)
-      : op_(spec.op), kernel_(spec.kernel), prepared_(std::move(prepared)), threads_(threads) {}
+  VectorKernel(const KernelSpec& spec, Prepared prepared, int threads, std::shared_ptr<Card> card)
+      : op_(spec.op),
+        kernel_(spec.kernel),
+        prepared_(std::move(prepared)),
+        threads_(threads),
+        card_(std::move(card)) {}
 
   void run(const Invocation& call) override {
     ExecutingLauncher launcher(op_, threads_);
+    const auto allow = [&](const void* begin, Bytes bytes, bool writable) {
+      const auto size = static_cast<std::size_t>(bytes.count());
+      if (begin != nullptr && size > 0 && !card_->holds(begin, size)) {
+        throw InvalidInput(fmt::format(
+            "op '{}': {} bytes at {} are not in the memory of the card; take them from the "
+            "engine's `memory`",
+            op_, size, begin));
+      }
+      launcher.allow(begin, bytes, writable);
+    };
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
       const auto& updates = kernel_.updates;
       const bool updated =
           std::find(updates.begin(), updates.end(), kernel_.inputs[i]) != updates.end();
-      launcher.allow(call.inputs[i].data, call.inputs[i].type->bytes(), updated);
+      allow(call.inputs[i].data, call.inputs[i].type->bytes(), updated);
     }
     for (const TensorRef& output : call.outputs) {
-      launcher.allow(output.data, output.type->bytes(), true);
+      allow(output.data, output.type->bytes(), true);
     }
-    launcher.allow(call.workspace.data(), Bytes(static_cast<std::int64_t>(call.workspace.size())),
-                   true);
+    allow(call.workspace.data(), Bytes(static_cast<std::int64_t>(call.workspace.size())), true);
     prepared_.body(Call(call, kernel_.attributes.flag("adds"), launcher));
   }
 
@@ -40,23 +111,29 @@ class VectorKernel : public PreparedKernel {
   const Kernel& kernel_;
   Prepared prepared_;
   int threads_;
+  std::shared_ptr<Card> card_;
 };
 
 class VectorEngine : public Engine {
  public:
-  explicit VectorEngine(int threads) : threads_(threads) {}
+  explicit VectorEngine(int threads)
+      : threads_(threads), card_(std::make_shared<Card>(vector_device("ve20b").memory)) {}
   [[nodiscard]] std::string_view name() const override { return "vector"; }
+  [[nodiscard]] std::unique_ptr<Memory> memory(Bytes size) const override {
+    return std::make_unique<CardMemory>(card_, size);
+  }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
     if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
     return vector::prepare(spec).workspace;
   }
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
     if (spec.kernel.kind == OpKind::kFused) return prepare_parts(spec, *this);
-    return std::make_unique<VectorKernel>(spec, vector::prepare(spec), threads_);
+    return std::make_unique<VectorKernel>(spec, vector::prepare(spec), threads_, card_);
   }
 
  private:
   int threads_;
+  std::shared_ptr<Card> card_;
 };
 
 }  // namespace

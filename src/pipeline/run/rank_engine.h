@@ -22,6 +22,9 @@ class RankEngine final : public Engine {
       : computes_(std::move(computes)), transport_(transport), deadline_(deadline) {}
 
   [[nodiscard]] std::string_view name() const override { return computes_->name(); }
+  [[nodiscard]] std::unique_ptr<Memory> memory(Bytes size) const override {
+    return computes_->memory(size);
+  }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override;
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override;
 

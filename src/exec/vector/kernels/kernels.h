@@ -14,18 +14,39 @@
     }                                                                 \
   }
 
-#define VE_KERNELS(X)                                                                              \
-  X(ve_map)                                                                                        \
-  X(ve_map_gradient)                                                                               \
-  X(ve_update)                                                                                     \
-  X(ve_binary)                                                                                     \
-  X(ve_copy) X(ve_fill) X(ve_outer) X(ve_dot) X(ve_conv) X(ve_conv_weight_gradient)                \
-      X(ve_conv_relu_pool) X(ve_norm) X(ve_norm_gradient) X(ve_norm_channels) X(ve_norm_columns)   \
-          X(ve_running) X(ve_max_pool) X(ve_max_pool_gradient) X(ve_average_pool)                  \
-              X(ve_average_pool_gradient) X(ve_softmax) X(ve_softmax_gradient) X(ve_cross_entropy) \
-                  X(ve_cross_entropy_gradient) X(ve_loss) X(ve_loss_gradient) X(ve_check)          \
-                      X(ve_gather) X(ve_gather_gradient) X(ve_dropout) X(ve_reduce)                \
-                          X(ve_clip_factor)
+#define VE_KERNELS(X)          \
+  X(ve_map)                    \
+  X(ve_map_gradient)           \
+  X(ve_update)                 \
+  X(ve_binary)                 \
+  X(ve_copy)                   \
+  X(ve_fill)                   \
+  X(ve_outer)                  \
+  X(ve_dot)                    \
+  X(ve_conv)                   \
+  X(ve_conv_weight_gradient)   \
+  X(ve_conv_relu_pool)         \
+  X(ve_norm)                   \
+  X(ve_norm_gradient)          \
+  X(ve_norm_channels)          \
+  X(ve_norm_columns)           \
+  X(ve_running)                \
+  X(ve_max_pool)               \
+  X(ve_max_pool_gradient)      \
+  X(ve_average_pool)           \
+  X(ve_average_pool_gradient)  \
+  X(ve_softmax)                \
+  X(ve_softmax_gradient)       \
+  X(ve_cross_entropy)          \
+  X(ve_cross_entropy_gradient) \
+  X(ve_loss)                   \
+  X(ve_loss_gradient)          \
+  X(ve_check)                  \
+  X(ve_gather)                 \
+  X(ve_gather_gradient)        \
+  X(ve_dropout)                \
+  X(ve_reduce)                 \
+  X(ve_clip_factor)
 
 namespace rockmate::ve {
 

@@ -90,13 +90,14 @@ inline __attribute__((always_inline)) void gather(__vr& result, const __vr& addr
                                                   const __vm256& mask, const __vr& rest, int vl,
                                                   const F& f) {
   count_scattered(vl, sizeof(T), false);
-  if (core.dry) return;
+  Core& here = core;
+  if (here.dry) return;
   for (int i = 0; i < vl; ++i) {
     if (!bit(mask, i)) {
       result.u[i] = rest.u[i];
       continue;
     }
-    core.access(addresses.u[i], addresses.u[i] + sizeof(T), false);
+    here.access(addresses.u[i], addresses.u[i] + sizeof(T), false);
     result.u[i] = f(read_element<T>(addresses.u[i]));
   }
   for (int i = vl; i < kVectorLanes; ++i) result.u[i] = rest.u[i];
@@ -105,9 +106,10 @@ template <class T, class F>
 inline __attribute__((always_inline)) void gather(__vr& result, const __vr& addresses, int vl,
                                                   const F& f) {
   count_scattered(vl, sizeof(T), false);
-  if (core.dry) return;
+  Core& here = core;
+  if (here.dry) return;
   for (int i = 0; i < vl; ++i) {
-    core.access(addresses.u[i], addresses.u[i] + sizeof(T), false);
+    here.access(addresses.u[i], addresses.u[i] + sizeof(T), false);
     result.u[i] = f(read_element<T>(addresses.u[i]));
   }
 }
@@ -116,9 +118,10 @@ template <class T, class F>
 inline __attribute__((always_inline)) void scatter(const __vr& addresses, int vl,
                                                    const F& element) {
   count_scattered(vl, sizeof(T), true);
-  if (core.dry) return;
+  Core& here = core;
+  if (here.dry) return;
   for (int i = 0; i < vl; ++i) {
-    core.access(addresses.u[i], addresses.u[i] + sizeof(T), true);
+    here.access(addresses.u[i], addresses.u[i] + sizeof(T), true);
     write_element<T>(addresses.u[i], element(i));
   }
 }
