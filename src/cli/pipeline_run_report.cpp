@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/op_times.h"
 #include "cli/table.h"
 #include "cli/training.h"
 
