@@ -2,6 +2,7 @@
 // to its file.
 #include "rockmate/profile.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -192,7 +193,7 @@ TEST(CostCache, ConcurrentWritersLoseNothing) {
       const CostCache cache(folder.path(), "somewhere");
       for (int i = 0; i < kEach; ++i) {
         CostModel costs = CostModel::measured();
-        costs.set("op " + std::to_string(w * kEach + i), {Seconds(1), Bytes(w)});
+        costs.set(fmt::format("op {}", w * kEach + i), {Seconds(1), Bytes(w)});
         cache.add(costs);
       }
     });
