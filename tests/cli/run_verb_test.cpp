@@ -84,7 +84,7 @@ TEST_F(RunVerb, TellsTheTimeTheMemoryAndTheLargest) {
   EXPECT_EQ(outcome.exit, 0) << outcome.err;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("median of 3, 2 samples in each"),
                                  HasSubstr("samples/s"), HasSubstr("if all were kept"),
-                                 HasSubstr("sample 0  1 (15), 2 (6), 0 (3)"), HasSubstr("relu")));
+                                 HasSubstr("sample 0  1 (15), 2 (6), 0 (3)"), HasSubstr("fused")));
 }
 
 TEST_F(RunVerb, KeepsToABudget) {

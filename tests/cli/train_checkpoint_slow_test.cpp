@@ -187,7 +187,7 @@ TEST_F(TrainCheckpoint, SurvivesBeingKilledAtAnyMoment) {
 
 TEST_F(TrainCheckpoint, CtrlCSavesAndLosesNothing) {
   const std::string line =
-      "rockmate train net.onnx --budget 100% --steps 1000000000 --seed 3 "
+      "rockmate train net.onnx --budget 100% --steps 1000000000 --seed 3 --costs analytic "
       "--save part >/dev/null 2>err & pid=$!\n"
       "sleep 0.5; kill -INT $pid; wait $pid";
   const Outcome outcome = testing::run_shell(line, {.folder = folder_.path()});

@@ -64,13 +64,12 @@ TEST_P(VectorZoo, TrainsTheSameWithinLessMemory) {
 }
 
 const Shape kSmall = {3, 64, 64};
-const Shape kTiny = {3, 32, 32};
 INSTANTIATE_TEST_SUITE_P(
     Models, VectorZoo,
-    ::testing::Values(ZooModel{"resnet18", kTiny}, ZooModel{"resnet50", kTiny},
+    ::testing::Values(ZooModel{"resnet18", kSmall}, ZooModel{"resnet50", kSmall},
                       ZooModel{"squeezenet1_1", kSmall}, ZooModel{"mnasnet0_5", kSmall},
-                      ZooModel{"mobilenet_v2", kSmall}, ZooModel{"densenet121", kTiny},
-                      ZooModel{"resnext50_32x4d", kTiny}, ZooModel{"unet", kTiny}),
+                      ZooModel{"mobilenet_v2", kSmall}, ZooModel{"densenet121", kSmall},
+                      ZooModel{"resnext50_32x4d", kSmall}, ZooModel{"unet", kSmall}),
     [](const auto& model) { return std::string(model.param.name); });
 
 }  // namespace
