@@ -57,7 +57,14 @@ std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph)
     });
     if (*result) return std::move(**result);
     const NoPlan& none = result->error();
-    flags.json ? print_json(to_json(none)) : print(report(graph, none));
+    if (flags.json) {
+      print_json(to_json(none));
+      return std::nullopt;
+    }
+    print(report(graph, none));
+    if (flags.engine == "cpu" && !flags.model.direct) {
+      print("  hint            --direct needs less workspace for convolutions\n");
+    }
     return std::nullopt;
   }
   std::optional<Bytes> budget;

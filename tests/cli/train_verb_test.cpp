@@ -19,6 +19,7 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using testing::Outcome;
 using testing::run_rockmate;
 
@@ -290,6 +291,15 @@ TEST_F(TrainVerb, WrongUseIsRefused) {
 }
 
 // Measured once, then known; only the memory may decide what is computed again.
+TEST_F(TrainVerb, SaysWhatMayHelpWhereNothingFits) {
+  const Outcome outcome = train({"--budget", "1000", "--engine", "cpu"});
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("--direct needs less workspace"));
+  EXPECT_THAT(train({"--budget", "1000", "--engine", "cpu", "--direct"}).out,
+              Not(HasSubstr("--direct")));
+  EXPECT_THAT(train({"--budget", "1000"}).out, Not(HasSubstr("--direct")));
+}
+
 TEST_F(TrainVerb, PlansWithMeasuredCosts) {
   const std::string cache = file("cache");
   const Arguments measured = {"--costs", "measured", "--cache", cache, "--budget", "min"};
