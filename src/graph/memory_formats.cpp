@@ -19,6 +19,7 @@
 #include <unordered_set>
 
 #include "graph/channel_shuffle.h"
+#include "graph/op_table.h"
 
 namespace rockmate {
 namespace {
@@ -36,6 +37,7 @@ enum class Habit {
 };
 
 Habit habit(OpKind kind) {
+  if (is_activation(kind)) return Habit::kFollows;
   using enum OpKind;
   switch (kind) {
     case kConv:
@@ -50,17 +52,6 @@ Habit habit(OpKind kind) {
     case kBatchNorm:
     case kMaxPool:
     case kAveragePool:
-    case kRelu:
-    case kClip:
-    case kLeakyRelu:
-    case kElu:
-    case kGelu:
-    case kSigmoid:
-    case kTanh:
-    case kHardSigmoid:
-    case kHardSwish:
-    case kSilu:
-    case kSoftplus:
     case kDropout:
     case kConcat:
     case kSplit:
@@ -77,17 +68,6 @@ Habit habit(OpKind kind) {
     case kBatchNormGradient:
     case kMaxPoolGradient:
     case kAveragePoolGradient:
-    case kReluGradient:
-    case kClipGradient:
-    case kLeakyReluGradient:
-    case kEluGradient:
-    case kGeluGradient:
-    case kSigmoidGradient:
-    case kTanhGradient:
-    case kHardSigmoidGradient:
-    case kHardSwishGradient:
-    case kSiluGradient:
-    case kSoftplusGradient:
     case kSliceGradient:
     case kResizeGradient:
       return Habit::kFollows;

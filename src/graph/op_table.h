@@ -67,6 +67,13 @@ struct OpDefinition {
   bool adds = false;
 };
 
+/// Relu to softplus, and their gradients: element by element, whatever lies beside.
+[[nodiscard]] constexpr bool is_activation(OpKind kind) {
+  using enum OpKind;
+  return (kRelu <= kind && kind <= kSoftplus) ||
+         (kReluGradient <= kind && kind <= kSoftplusGradient);
+}
+
 /// The entry of a kind. Constant time.
 [[nodiscard]] const OpDefinition& definition(OpKind kind);
 

@@ -1,22 +1,14 @@
 #include "graph/fusion/roles.h"
 
+#include "graph/op_table.h"
+
 namespace rockmate {
 
 FusionRole fusion_role(OpKind kind) {
+  if (is_activation(kind)) return FusionRole::kPointwise;
   switch (kind) {
     using enum OpKind;
     case kBatchNormApply:
-    case kRelu:
-    case kClip:
-    case kLeakyRelu:
-    case kElu:
-    case kGelu:
-    case kSigmoid:
-    case kTanh:
-    case kHardSigmoid:
-    case kHardSwish:
-    case kSilu:
-    case kSoftplus:
     case kDropout:
     case kWhere:
     case kTrilu:
@@ -35,17 +27,6 @@ FusionRole fusion_role(OpKind kind) {
     case kAbs:
     case kSin:
     case kCos:
-    case kReluGradient:
-    case kClipGradient:
-    case kLeakyReluGradient:
-    case kEluGradient:
-    case kGeluGradient:
-    case kSigmoidGradient:
-    case kTanhGradient:
-    case kHardSigmoidGradient:
-    case kHardSwishGradient:
-    case kSiluGradient:
-    case kSoftplusGradient:
     case kPowGradient:
     case kErfGradient:
     case kAbsGradient:
