@@ -8,9 +8,9 @@
 #include <cstring>
 #include <ctime>
 
+#include "checkmate/block_candidates.h"
 #include "checkmate/candidates.h"
 #include "checkmate/formulation.h"
-#include "graph/cuts.h"
 #include "graph/repeats.h"
 #include "rockmate/onnx.h"
 #include "rockmate/training_model.h"
@@ -25,7 +25,7 @@ TrainingGraph read_model(const std::string& file) {
 
 void measure(const std::string& file, std::size_t candidates) {
   const TrainingGraph graph = read_model(file);
-  const Chain chain = cut_chain(graph, choose_cuts(graph));
+  const Chain chain = checkmate::candidate_chain(graph);
   const Repeats repeats = find_repeats(graph, chain);
   fmt::print("{}: {} blocks, {} of them distinct\n", graph.name(), chain.blocks.size(),
              repeats.classes());
@@ -46,8 +46,10 @@ void measure(const std::string& file, std::size_t candidates) {
       options.candidates = candidates;
       const checkmate::Sweep sweep = checkmate::sweep(problem, *solver, options);
       const double spent = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-      fmt::print("; {}: {:3} candidates, {:3} programs, {:6.2f} s, gap {:.3f}", to_string(name),
-                 sweep.choices.size(), sweep.progress.programs, spent, sweep.progress.gap);
+      fmt::print(
+          "; {}: {:3} candidates, {:3} programs, {:6.2f} s, {:3} of {:3} pairs proven, gap {:.3f}",
+          to_string(name), sweep.choices.size(), sweep.progress.programs, spent,
+          sweep.progress.proven, sweep.progress.all_pairs, sweep.progress.gap);
     }
     fmt::print("\n");
     std::fflush(stdout);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "checkmate/candidates.h"
+#include "graph/cuts.h"
 #include "graph/repeats.h"
 
 #ifdef _OPENMP
@@ -19,6 +20,11 @@ namespace {
 // Pairs of limits over all distinct blocks: networks of many different blocks get coarser grids.
 constexpr std::size_t kAllPairs = 1200;
 constexpr std::size_t kLeastPairs = 25;
+// The dynamic program's time grows with the cube of the number of blocks, that of a block's
+// integer programs much faster: with 20 forward ops it is minutes, with 10 seconds.
+constexpr std::size_t kMostBlocks = 130;
+constexpr std::size_t kBlockOps = 12;
+constexpr std::size_t kUsualBlockOps = 8;
 
 std::optional<Solver> chosen_solver(const BlockOptions& options) {
   if (options.solver) return options.solver;
@@ -115,6 +121,12 @@ class Finder {
 };
 
 }  // namespace
+
+Chain candidate_chain(const TrainingGraph& graph) {
+  return cut_chain(graph, choose_cuts(graph, {.max_blocks = kMostBlocks,
+                                              .max_block_ops = kBlockOps,
+                                              .target_block_ops = kUsualBlockOps}));
+}
 
 ChainCandidates find_candidates(const TrainingGraph& graph, const Chain& chain,
                                 const BlockOptions& options) {

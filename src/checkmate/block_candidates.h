@@ -40,6 +40,9 @@ struct ChainCandidates {
 /// Blocks of more forward ops are not solved: they have the one candidate that keeps them whole.
 inline constexpr std::size_t kLargestBlock = 14;
 
+/// The graph cut into blocks that can be solved, equal ones where it repeats itself.
+[[nodiscard]] Chain candidate_chain(const TrainingGraph& graph);
+
 /// When stopped: what has been found so far. Without a solver, no candidates.
 [[nodiscard]] ChainCandidates find_candidates(const TrainingGraph& graph, const Chain& chain,
                                               const BlockOptions& options);

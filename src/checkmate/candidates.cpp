@@ -19,7 +19,8 @@ namespace {
 // A choice so close to its bound is taken as the best: one percent of what runs again is a tenth of
 // a thousandth of an iteration.
 constexpr double kGap = 0.01;
-constexpr double kNothing = 1e-15;  // seconds
+constexpr double kSolverGap = 0.9 * kGap;  // of the cost, and a margin for rounding
+constexpr double kNothing = 1e-15;         // seconds
 // Branch and bound of one program stops after so many nodes times rows times variables.
 constexpr double kProgramWork = 4e6;
 
@@ -55,6 +56,9 @@ class Sweeper {
         ++sweep_.progress.pairs;
         if (options_.progress) options_.progress(sweep_.progress);
       }
+    }
+    for (const std::int64_t peak : peaks) {
+      for (const std::int64_t saved : saves) sweep_.progress.proven += is_decided({saved, peak});
     }
     keep_best();
     return std::move(sweep_);
@@ -131,7 +135,7 @@ class Sweeper {
     if (auto reruns = rounded(problem_, formulation, relaxed.values, limits)) add(*reruns);
     if (is_decided(limits)) return;
 
-    options.relative_gap = kGap;
+    options.relative_gap = kSolverGap;
     const double size = static_cast<double>(model.rows().size() * model.variables().size());
     options.node_limit = static_cast<std::uint64_t>(1 + kProgramWork / std::max(size, 1.0));
     const Known* start = best_within(limits);

@@ -17,7 +17,8 @@ struct SweepProgress {
   std::size_t programs = 0;  ///< integer programs solved
   std::size_t pairs = 0;     ///< of limits, decided so far
   std::size_t all_pairs = 0;
-  double gap = 0;  ///< the largest relative one that a limit of work left
+  std::size_t proven = 0;  ///< of those: none better within the gap that is sought
+  double gap = 0;          ///< the largest relative one that a limit of work left
 };
 
 struct SweepOptions {

@@ -5,18 +5,11 @@
 #include <stop_token>
 
 #include "checkmate/block_candidates.h"
-#include "graph/cuts.h"
 #include "plan/shelf.h"
 #include "rotor/candidate_rotor.h"
 
 namespace rockmate {
 namespace {
-
-// The dynamic program's time grows with the cube of the number of blocks, that of a block's
-// integer programs much faster: with 20 forward ops it is minutes, with 10 seconds.
-constexpr std::size_t kMostBlocks = 130;
-constexpr std::size_t kBlockOps = 12;
-constexpr std::size_t kUsualBlockOps = 8;
 
 std::string in_words(const checkmate::BlockProgress& now) {
   return fmt::format("block {} of {}, ILP {} of {}, gap {:.1f} %", now.block, now.blocks, now.pair,
@@ -30,9 +23,7 @@ Shelf rockmate_shelf(const TrainingGraph& graph, const PlanOptions& options,
   Shelf shelf("rockmate");
   const Shelf two_choices = rotor_shelf(graph, Effort::kFull, options);
   for (const Draft& draft : two_choices.drafts()) shelf.add(draft);
-  Chain chain = cut_chain(graph, choose_cuts(graph, {.max_blocks = kMostBlocks,
-                                                     .max_block_ops = kBlockOps,
-                                                     .target_block_ops = kUsualBlockOps}));
+  Chain chain = checkmate::candidate_chain(graph);
   if (!chain.blocks.empty()) {
     checkmate::BlockOptions blocks;
     blocks.candidates = options.candidates;

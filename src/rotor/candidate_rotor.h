@@ -8,6 +8,7 @@
 
 #include "graph/chain.h"
 #include "rockmate/training_graph.h"
+#include "rotor/chain_plans.h"
 #include "rotor/rotor.h"
 #include "schedule/candidate.h"
 #include "schedule/runs.h"
@@ -34,6 +35,10 @@ class CandidateRotor {
   [[nodiscard]] const std::vector<CurvePoint>& curve() const { return curve_; }
   /// The runs of a point of the curve.
   [[nodiscard]] Runs runs(const CurvePoint& point) const;
+  /// The chain and the ways to keep its blocks, for `trace` to add plans to.
+  [[nodiscard]] ChainPlans no_plans() const;
+  /// The plans of these points of the curve. Parts that they share are added once.
+  std::vector<PartId> trace(const std::vector<CurvePoint>& points, ChainPlans& plans) const;
   /// Candidates of all blocks that no other of the same block beats.
   [[nodiscard]] std::size_t candidates() const;
 

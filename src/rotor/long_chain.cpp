@@ -165,7 +165,7 @@ Staircase LongChain::points_of(std::size_t a, std::size_t b, const ConvexBound& 
   scratch.selection.begin(least, most, point_limit(a, b), guide);
   for (const Way& way : ways) {
     scratch.selection.offer(way.floor, way.seconds, right_of(way), left_of(way),
-                            static_cast<std::uint32_t>(way.j));
+                            static_cast<std::uint32_t>(way.j == 0 ? 0 : way.j - a));
   }
   return scratch.selection.take();
 }

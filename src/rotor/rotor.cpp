@@ -8,7 +8,7 @@
 #include "rotor/chain_costs.h"
 #include "rotor/dynamic_program.h"
 #include "rotor/long_chain.h"
-#include "rotor/reconstruct.h"
+#include "rotor/tracer.h"
 
 namespace rockmate::rotor {
 namespace {
@@ -57,14 +57,14 @@ struct Rotor::Solved {
   Solved(const TrainingGraph& g, Chain c, const RotorOptions& options)
       : graph(g), chain(std::move(c)), costs(graph, chain) {
     if (chain.blocks.size() <= options.exact_blocks) {
-      exact.emplace(costs, SolveOptions{options.threads, options.stop});
+      exact.emplace(costs, nullptr, SolveOptions{options.threads, options.stop});
     } else {
       near.emplace(costs, long_options(chain.blocks.size(), options));
     }
   }
   [[nodiscard]] bool complete() const { return exact ? exact->complete() : near->complete(); }
-  [[nodiscard]] const States<Staircase>& states() const {
-    return exact ? exact->states() : near->states();
+  [[nodiscard]] Shifted state(std::size_t a, std::size_t b) const {
+    return exact ? exact->state(a, b) : Shifted{&near->states()(a, b), 0};
   }
 
   const TrainingGraph& graph;
@@ -78,8 +78,9 @@ Rotor::Rotor(const TrainingGraph& graph, Chain chain, const RotorOptions& option
     : solved_(std::make_unique<Solved>(graph, std::move(chain), options)) {
   if (!solved_->complete()) return;
   const ChainCosts& costs = solved_->costs;
-  for (const Point& point : solved_->states()(0, costs.blocks() - 1)) {
-    const std::int64_t bytes = std::max(point.bytes, costs.tail_peak());
+  const Shifted whole = solved_->state(0, costs.blocks() - 1);
+  for (const Point& point : *whole.points) {
+    const std::int64_t bytes = std::max(point.bytes + whole.by, costs.tail_peak());
     const CurvePoint next = {graph.static_bytes() + Bytes(bytes),
                              Seconds(point.seconds + costs.fixed_seconds())};
     if (!curve_.empty() && curve_.back().peak == next.peak) curve_.pop_back();
@@ -91,11 +92,21 @@ Rotor::~Rotor() = default;
 Rotor::Rotor(Rotor&&) noexcept = default;
 Rotor& Rotor::operator=(Rotor&&) noexcept = default;
 
+ChainPlans Rotor::no_plans() const { return {solved_->graph, solved_->chain}; }
+
+std::vector<PartId> Rotor::trace(const std::vector<CurvePoint>& points, ChainPlans& plans) const {
+  const auto state = [&](std::size_t a, std::size_t b) { return solved_->state(a, b); };
+  Tracer tracer(solved_->costs, nullptr, state, plans);
+  std::vector<PartId> parts;
+  for (const CurvePoint& point : points) {
+    parts.push_back(tracer.trace((point.peak - solved_->graph.static_bytes()).count()));
+  }
+  return parts;
+}
+
 Runs Rotor::runs(const CurvePoint& point) const {
-  const Bytes bytes = point.peak - solved_->graph.static_bytes();
-  const Runs all =
-      reconstruct(solved_->graph, solved_->chain, solved_->costs, solved_->states(), bytes.count());
-  return without_idle_runs(solved_->graph, all);
+  ChainPlans plans = no_plans();
+  return plans.runs(trace({point}, plans).front());
 }
 
 Seconds Rotor::bound(Bytes budget) const {

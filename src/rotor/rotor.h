@@ -10,6 +10,7 @@
 #include "graph/chain.h"
 #include "rockmate/training_graph.h"
 #include "rockmate/units.h"
+#include "rotor/chain_plans.h"
 #include "schedule/runs.h"
 
 namespace rockmate::rotor {
@@ -46,6 +47,10 @@ class Rotor {
   [[nodiscard]] const std::vector<CurvePoint>& curve() const { return curve_; }
   /// The runs of a point of the curve.
   [[nodiscard]] Runs runs(const CurvePoint& point) const;
+  /// The chain, for `trace` to add plans to.
+  [[nodiscard]] ChainPlans no_plans() const;
+  /// The plans of these points of the curve. Parts that they share are added once.
+  std::vector<PartId> trace(const std::vector<CurvePoint>& points, ChainPlans& plans) const;
   /// No plan of the recursion on this chain, by its count of bytes, takes fewer seconds within the
   /// budget; infinite if there is none. What the curve has, where the chain was solved exactly.
   [[nodiscard]] Seconds bound(Bytes budget) const;

@@ -12,10 +12,17 @@ namespace rockmate::rotor {
 struct Point {
   std::int64_t bytes = 0;
   double seconds = 0;
-  std::uint32_t choice = 0;  ///< how the state reaches it: 0 keeps its first block, j checkpoints j
+  /// How the state (a, b) reaches it: 0 keeps a whole, j checkpoints a + j; keep_choice(k) keeps a
+  /// in its k-th way.
+  std::uint32_t choice = 0;
 };
 
 using Staircase = std::vector<Point>;
+
+inline constexpr std::uint32_t kKeepChoice = std::uint32_t{1} << 31;
+[[nodiscard]] inline std::uint32_t keep_choice(std::size_t k) {
+  return kKeepChoice + static_cast<std::uint32_t>(k);
+}
 
 /// A staircase moved to the right: points(m - by). Without points it is zero everywhere.
 struct Shifted {

@@ -30,7 +30,7 @@ double seconds_at(const Staircase& points, std::int64_t bytes) {
 // At every byte where either changes. `states` counts those that were compared.
 void expect_brackets(const ChainCosts& costs, const LongChainOptions& options,
                      std::size_t& states) {
-  const Solution exact(costs, {});
+  const Solution exact(costs, nullptr, {});
   const LongChain found(costs, options);
   const std::size_t last = costs.blocks() - 1;
   for (const Point& point : exact.interval(0, last)) {
@@ -38,7 +38,7 @@ void expect_brackets(const ChainCosts& costs, const LongChainOptions& options,
   }
   for (std::size_t b = 0; b <= last; ++b) {
     for (std::size_t a = found.states().first(b); a <= b; ++a, ++states) {
-      const Staircase& best = exact.interval(a, b);
+      const Staircase best = exact.interval(a, b);
       ASSERT_FALSE(found.states()(a, b).empty());
       for (const Point& point : found.states()(a, b)) {
         ASSERT_GE(point.bytes, best.front().bytes);
@@ -86,12 +86,12 @@ TEST(LongChain, IsExactWhereItHasRoom) {
     const TrainingGraph graph = testing::chain_graph(3 + static_cast<int>(seed % 5), seed);
     const Chain chain = finest_chain(graph);
     const ChainCosts costs(graph, chain);
-    const Solution exact(costs, {});
+    const Solution exact(costs, nullptr, {});
     const std::size_t last = costs.blocks() - 1, room = 20'000;
     const LongChain found(
         costs,
         {.window = last + 1, .window_points = room, .long_points = room, .spine_points = room});
-    const Staircase& best = exact.interval(0, last);
+    const Staircase best = exact.interval(0, last);
     const Staircase& points = found.states()(0, last);
     ASSERT_EQ(points.size(), best.size()) << "seed " << seed;
     for (std::size_t i = 0; i < points.size(); ++i) {
