@@ -4,6 +4,7 @@
 #include <boost/graph/boykov_kolmogorov_max_flow.hpp>
 #include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <boost/property_map/property_map.hpp>
+#include <numeric>
 
 namespace rockmate {
 namespace {
@@ -29,16 +30,34 @@ struct MinimumCut::Network {
 
 MinimumCut::Network::Network(std::size_t nodes, const std::vector<Arc>& arcs)
     : predecessor(nodes), color(nodes), distance(nodes) {
-  std::vector<std::pair<std::size_t, std::size_t>> ends;
+  // By where they begin, in linear time; the few that begin at one node are then sorted.
+  std::vector<std::size_t> first(nodes + 1);
   for (const Arc& arc : arcs) {
-    ends.emplace_back(arc.from, arc.to);
-    ends.emplace_back(arc.to, arc.from);
+    ++first[arc.from + 1];
+    ++first[arc.to + 1];
   }
-  std::sort(ends.begin(), ends.end());
-  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::vector<std::size_t> heads(2 * arcs.size()), next(first.begin(), first.end() - 1);
+  for (const Arc& arc : arcs) {
+    heads[next[arc.from]++] = arc.to;
+    heads[next[arc.to]++] = arc.from;
+  }
+  std::vector<std::pair<std::size_t, std::size_t>> ends;
+  ends.reserve(heads.size());
+  for (std::size_t node = 0; node < nodes; ++node) {
+    const auto begin = heads.begin() + static_cast<std::ptrdiff_t>(first[node]);
+    const auto end = heads.begin() + static_cast<std::ptrdiff_t>(first[node + 1]);
+    std::sort(begin, end);
+    first[node] = ends.size();
+    std::for_each(begin, std::unique(begin, end),
+                  [&](std::size_t head) { ends.emplace_back(node, head); });
+  }
+  first[nodes] = ends.size();
   const auto place = [&](std::size_t from, std::size_t to) {
-    const auto it = std::lower_bound(ends.begin(), ends.end(), std::pair(from, to));
-    return static_cast<std::size_t>(it - ends.begin());
+    const auto begin = ends.begin() + static_cast<std::ptrdiff_t>(first[from]);
+    const auto end = ends.begin() + static_cast<std::ptrdiff_t>(first[from + 1]);
+    return static_cast<std::size_t>(std::lower_bound(begin, end, std::pair(from, to)) -
+                                    ends.begin());
   };
   graph = Graph(boost::edges_are_sorted, ends.begin(), ends.end(), nodes);
   std::vector<Edge> edges;

@@ -22,6 +22,7 @@ constexpr std::size_t kFewestMoments = 12;
 // one gets a tenth.
 constexpr std::size_t kPrograms = 3;
 constexpr std::uint64_t kNodeWork = 1'000'000;
+constexpr double kRounding = 1e-9;  // of sums of seconds, as a share
 
 // Ops by falling bytes while they run in the plain iteration.
 std::vector<OpId> by_plain_bytes(const TrainingGraph& graph) {
@@ -93,6 +94,8 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
     if (candidates.size() > kPrograms) candidates.resize(kPrograms);
     std::uint64_t work = kNodeWork;
     for (const Candidate& candidate : candidates) {
+      const double most = (facts_.fastest.count() + candidate.bound.kept_seconds) * (1 + kRounding);
+      if (options.known && options.known->count() > most) continue;
       const Moment moment(facts_, candidate.op);
       const MomentProgram program(facts_, moment, budget);
       const std::uint64_t nodes =

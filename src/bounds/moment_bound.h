@@ -12,7 +12,9 @@
 namespace rockmate {
 
 struct MomentOptions {
-  const MilpSolver* solver = nullptr;                ///< sharpens the bound by a knapsack's gap
+  const MilpSolver* solver = nullptr;  ///< sharpens the bound by a knapsack's gap
+  /// Of a plan within the budget: programs that cannot prove it the best are left out.
+  std::optional<Seconds> known = std::nullopt;
   std::optional<Seconds> time_limit = std::nullopt;  ///< by the clock: not repeatable
   std::stop_token stop = {};
 };

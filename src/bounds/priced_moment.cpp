@@ -187,6 +187,7 @@ PricedBound priced_bound(const MomentFacts& facts, const Moment& moment, Bytes b
       bound.kept = priced.kept();
     }
   }
+  bound.kept_seconds = high.seconds;
   return bound;
 }
 

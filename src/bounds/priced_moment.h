@@ -13,6 +13,7 @@ struct PricedBound {
   bool is_feasible = true;   ///< false: no schedule has so few bytes at the moment
   double extra_seconds = 0;  ///< every schedule within the budget recomputes at least so long
   std::set<ValueId> kept;    ///< storages that a solution near the bound keeps, within the budget
+  double kept_seconds = 0;   ///< that it recomputes; no whole-number bound at the moment is higher
 };
 
 /// Takes about ten minimum cuts on as many nodes as the graph has ops and values. `worth`: stop as

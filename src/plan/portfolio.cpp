@@ -50,8 +50,10 @@ std::optional<Seconds> Portfolio::time_left() const {
 }
 
 // What the moments say of a budget: a bound, a start, or that there is no plan.
-void Portfolio::find_bound(Bytes budget) {
+void Portfolio::find_bound(Bytes budget, const std::optional<Plan>& best) {
   MomentOptions options;
+  // What else the programs are good for is a start, and only searches have one.
+  if (best && !searches()) options.known = best->seconds;
   options.solver = solver_.get();
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
   options.stop = options_.stop;
@@ -190,7 +192,7 @@ std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
     if (options_.planner == Planner::kCheckmate) {
       keep_better(best, checkmate_plan(budget), "checkmate");
     }
-    find_bound(budget);
+    find_bound(budget, best);
     report("lower bound", best);
     if (searches() && budget >= floor_.bytes && !(best && is_optimal(*best))) {
       const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves);

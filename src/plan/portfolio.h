@@ -41,7 +41,7 @@ class Portfolio {
       const std::optional<Plan>& known = std::nullopt);
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
   [[nodiscard]] std::optional<Seconds> time_left() const;
-  void find_bound(Bytes budget);
+  void find_bound(Bytes budget, const std::optional<Plan>& best);
   [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget);
   void look_for_leanest_on_shelves();
   void keep_leaner(Lean lean);
