@@ -26,15 +26,6 @@ constexpr std::size_t kMostBlocks = 130;
 constexpr std::size_t kBlockOps = 12;
 constexpr std::size_t kUsualBlockOps = 8;
 
-std::optional<Solver> chosen_solver(const BlockOptions& options) {
-  if (options.solver) return options.solver;
-  const std::vector<Solver> linked = linked_solvers();
-  // GLPK takes a fifth of CBC's time for programs of some hundred rows.
-  const bool has_glpk = std::find(linked.begin(), linked.end(), Solver::kGlpk) != linked.end();
-  if (has_glpk) return Solver::kGlpk;
-  return linked.empty() ? std::nullopt : std::optional(linked.front());
-}
-
 int team_size(int threads) {
 #ifdef _OPENMP
   return threads > 0 ? threads : omp_get_max_threads();
@@ -76,6 +67,7 @@ class Finder {
     }
     for (const auto& candidates : found_) all.count += candidates.size();
     all.programs = programs_;
+    all.is_complete = is_complete_;
     return all;
   }
 
@@ -103,6 +95,7 @@ class Finder {
     const StagedProblem problem = staged_block(graph_, block);
     const Sweep swept = sweep(problem, *make_solver(name), sweeping);
     programs_ += swept.progress.programs;
+    if (!swept.is_complete) is_complete_ = false;
     for (const Reruns& reruns : swept.choices) {
       found_[k].push_back(to_candidate(problem, reruns));
     }
@@ -117,10 +110,20 @@ class Finder {
   std::size_t pairs_ = 0;
   std::atomic<std::size_t> begun_ = 0;
   std::atomic<std::size_t> programs_ = 0;
+  std::atomic<bool> is_complete_ = true;
   std::mutex mutex_;
 };
 
 }  // namespace
+
+std::optional<Solver> chosen_solver(const BlockOptions& options) {
+  if (options.solver) return options.solver;
+  const std::vector<Solver> linked = linked_solvers();
+  // GLPK takes a fifth of CBC's time for programs of some hundred rows.
+  const bool has_glpk = std::find(linked.begin(), linked.end(), Solver::kGlpk) != linked.end();
+  if (has_glpk) return Solver::kGlpk;
+  return linked.empty() ? std::nullopt : std::optional(linked.front());
+}
 
 Chain candidate_chain(const TrainingGraph& graph) {
   return cut_chain(graph, choose_cuts(graph, {.max_blocks = kMostBlocks,

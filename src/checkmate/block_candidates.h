@@ -35,10 +35,14 @@ struct ChainCandidates {
   std::size_t count = 0;                         ///< over distinct blocks
   std::size_t programs = 0;                      ///< solved for them; 0: all came from the cache
   std::optional<Solver> solver = {};             ///< none is linked
+  bool is_complete = true;                       ///< was not stopped
 };
 
 /// Blocks of more forward ops are not solved: they have the one candidate that keeps them whole.
 inline constexpr std::size_t kLargestBlock = 14;
+
+/// The solver that these options mean; none if none is linked.
+[[nodiscard]] std::optional<Solver> chosen_solver(const BlockOptions& options);
 
 /// The graph cut into blocks that can be solved, equal ones where it repeats itself.
 [[nodiscard]] Chain candidate_chain(const TrainingGraph& graph);

@@ -1,14 +1,13 @@
 // Candidates of blocks on disk, one file per block, named by the hash of what makes blocks equal.
-// A cache only saves time: what cannot be read, or is not what it should be, is not there, and what
-// cannot be written is not kept. Any number of processes may share a folder.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/kept_files.h"
 #include "graph/repeats.h"
 #include "rockmate/milp.h"
 #include "schedule/candidate.h"
@@ -24,15 +23,19 @@ struct CacheKey {
   std::size_t backward_ops = 0;
 };
 
+/// The content of a file; nothing if it is no list of candidates of such a block.
+[[nodiscard]] std::optional<std::vector<Candidate>> parse_candidates(std::string_view text,
+                                                                     const CacheKey& key);
+
 class CandidateCache {
  public:
-  explicit CandidateCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit CandidateCache(std::filesystem::path folder);
   [[nodiscard]] std::optional<std::vector<Candidate>> find(const CacheKey& key) const;
   void keep(const CacheKey& key, const std::vector<Candidate>& candidates) const;
   [[nodiscard]] std::filesystem::path file(const CacheKey& key) const;
 
  private:
-  std::filesystem::path folder_;
+  KeptFiles files_;
 };
 
 }  // namespace rockmate::checkmate

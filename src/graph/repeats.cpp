@@ -188,6 +188,16 @@ BlockHash hash_words(const Words& words) {
 
 std::string to_string(BlockHash hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
 
+BlockHash hash_of(const TrainingGraph& graph) {
+  Block all{forward_part(graph), {}};
+  for (std::size_t o = all.forward.size(); o < graph.ops().size(); ++o) {
+    all.backward.emplace_back(o);
+  }
+  if (graph.ops().size() == 0) return hash_words({});
+  const Chain chain{{std::move(all)}, {}};
+  return hash_words(Describer(graph, chain).describe(chain, 0).words);
+}
+
 Repeats find_repeats(const TrainingGraph& graph, const Chain& chain) {
   Repeats repeats;
   Describer describer(graph, chain);

@@ -38,6 +38,9 @@ struct Repeats {
   [[nodiscard]] std::size_t classes() const { return representative.size(); }
 };
 
+/// Of a whole iteration: all that its schedules depend on. Linear.
+[[nodiscard]] BlockHash hash_of(const TrainingGraph& graph);
+
 /// Linear in the number of uses, times a logarithm.
 [[nodiscard]] Repeats find_repeats(const TrainingGraph& graph, const Chain& chain);
 

@@ -69,17 +69,6 @@ std::vector<Chain> rotor_chains(const TrainingGraph& graph, Effort effort) {
 
 }  // namespace
 
-void Shelf::close() {
-  std::stable_sort(drafts_.begin(), drafts_.end(), [](const Draft& x, const Draft& y) {
-    return x.peak != y.peak ? x.peak < y.peak : x.seconds < y.seconds;
-  });
-  std::vector<Draft> kept;
-  for (Draft& draft : drafts_) {
-    if (kept.empty() || draft.seconds < kept.back().seconds) kept.push_back(std::move(draft));
-  }
-  drafts_ = std::move(kept);
-}
-
 std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
                                        const PlanOptions& options) const {
   const auto beyond =
@@ -171,8 +160,9 @@ Shelf sqrt_shelf(const TrainingGraph& graph) {
   return shelf;
 }
 
-Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& options) {
-  Shelf shelf("rotor");
+std::vector<rotor::Rotor> solved_chains(const TrainingGraph& graph, Effort effort,
+                                        const PlanOptions& options) {
+  std::vector<rotor::Rotor> solved;
   const bool full = effort == Effort::kFull;
   for (Chain& chain : rotor_chains(graph, effort)) {
     const bool fine = full && chain.blocks.size() <= kFineBlocks;
@@ -181,7 +171,15 @@ Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& 
         .precision = fine ? rotor::Precision::kFine : rotor::Precision::kCoarse,
         .threads = options.threads,
         .stop = options.stop};
-    add_curve(std::make_shared<rotor::Rotor>(graph, std::move(chain), rotor_options), shelf);
+    solved.emplace_back(graph, std::move(chain), rotor_options);
+  }
+  return solved;
+}
+
+Shelf rotor_shelf(const TrainingGraph& graph, Effort effort, const PlanOptions& options) {
+  Shelf shelf("rotor");
+  for (rotor::Rotor& rotor : solved_chains(graph, effort, options)) {
+    add_curve(std::make_shared<const rotor::Rotor>(std::move(rotor)), shelf);
   }
   shelf.close();
   return shelf;

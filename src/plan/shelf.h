@@ -2,11 +2,13 @@
 // So more budget never gives a slower plan.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "rockmate/plan.h"
+#include "rotor/rotor.h"
 #include "schedule/runs.h"
 
 namespace rockmate {
@@ -17,6 +19,19 @@ struct Draft {
   Seconds seconds;             ///< at least what its runs take with default implementations
   std::function<Runs()> runs;  ///< made when asked for: those of a whole curve would not fit
 };
+
+/// Sorts anything with a peak and seconds by rising peak, and drops what another beats in both.
+template <class T>
+void keep_unbeaten(std::vector<T>& all) {
+  std::stable_sort(all.begin(), all.end(), [](const T& x, const T& y) {
+    return x.peak != y.peak ? x.peak < y.peak : x.seconds < y.seconds;
+  });
+  std::vector<T> kept;
+  for (T& each : all) {
+    if (kept.empty() || each.seconds < kept.back().seconds) kept.push_back(std::move(each));
+  }
+  all = std::move(kept);
+}
 
 /// No plan of the planner's kind takes less within a budget; infinite if there is none.
 using BoundWithin = std::function<Seconds(Bytes budget)>;
@@ -40,8 +55,8 @@ class Shelf {
   void add(Draft draft) { drafts_.push_back(std::move(draft)); }
   /// Drafts that come with a bound: one of all plans of the kind that the others are of as well.
   void add_bound(BoundWithin bound) { bounds_.push_back(std::move(bound)); }
-  /// Sorts by rising peak and drops what another draft beats in both figures. Call it once.
-  void close();
+  /// Call it once, when all drafts are there.
+  void close() { keep_unbeaten(drafts_); }
 
   void set_origin(ShelfOrigin origin) { origin_ = std::move(origin); }
 
@@ -73,11 +88,14 @@ enum class Effort : std::uint8_t {
   kQuick,  ///< well under a second
   kFull    ///< several seconds
 };
-/// Rotor's curves of several chains, together.
+/// Rotor on several chains.
+[[nodiscard]] std::vector<rotor::Rotor> solved_chains(const TrainingGraph& graph, Effort effort,
+                                                      const PlanOptions& options);
+/// Their curves together.
 [[nodiscard]] Shelf rotor_shelf(const TrainingGraph& graph, Effort effort,
                                 const PlanOptions& options);
-/// The curve of a chain whose blocks have many strategies, beside Rotor's. `report` takes what is
-/// going on, in words.
+/// The curve of a chain whose blocks have many strategies, beside Rotor's: found, or read from the
+/// cache of the options. `report` takes what is going on, in words.
 [[nodiscard]] Shelf rockmate_shelf(const TrainingGraph& graph, const PlanOptions& options,
                                    const std::function<void(const std::string&)>& report);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "rockmate/error.h"
 #include "rotor/chain_items.h"
 
@@ -48,11 +50,30 @@ PartId ChainPlans::add(const PlanPart& part) {
   return static_cast<PartId>(parts_.size() - 1);
 }
 
+bool ChainPlans::are_plans(const std::vector<PartId>& parts) const {
+  std::vector<std::size_t> seen_at(parts_.size(), chain_.blocks.size());  // that block last
+  std::vector<std::pair<PartId, std::size_t>> stack;
+  for (const PartId plan : parts) {
+    if (plan >= parts_.size() || blocks_[plan] != chain_.blocks.size()) return false;
+    stack.emplace_back(plan, 0);
+    while (!stack.empty()) {
+      const auto [id, a] = stack.back();
+      stack.pop_back();
+      if (std::exchange(seen_at[id], a) == a) continue;
+      const PlanPart& part = parts_[id];
+      const bool keeps = part.left == kNoPart;
+      if (keeps && part.way >= ways_[a].size()) return false;
+      if (!keeps) stack.emplace_back(part.left, a);
+      if (part.right != kNoPart) {
+        stack.emplace_back(part.right, a + (keeps ? 1 : blocks_[part.left]));
+      }
+    }
+  }
+  return true;
+}
+
 // An explicit stack: chains may be long.
 Runs ChainPlans::runs(PartId plan) const {
-  if (plan >= parts_.size() || blocks_[plan] != chain_.blocks.size()) {
-    throw InvalidInput(fmt::format("part {} is no plan of the whole chain", plan));
-  }
   Runs runs;
   IdVector<OpId, char> has_run(graph_.ops().size());
   const auto forward = [&](std::size_t block) {
@@ -78,9 +99,6 @@ Runs ChainPlans::runs(PartId plan) const {
     const PlanPart& part = parts_[id];
     std::size_t j = a + 1;
     if (part.left == kNoPart) {
-      if (part.way >= ways_[a].size()) {
-        throw InvalidInput(fmt::format("block {} has no way {}", a, part.way));
-      }
       forward(a);
       stack.push_back({kNoPart, &ways_[a][part.way], a});
     } else {

@@ -37,8 +37,9 @@ class ChainPlans {
 
   /// The parts inside must have been added before. Throws InvalidInput if they do not fit together.
   PartId add(const PlanPart& part);
-  /// The runs of a part of the whole chain, idle ones left out. Throws InvalidInput if it is not
-  /// one, or uses ways that a block does not have.
+  /// Whether each of these parts runs the whole chain, and only in ways that its blocks have.
+  [[nodiscard]] bool are_plans(const std::vector<PartId>& parts) const;
+  /// The runs of a plan, idle ones left out.
   [[nodiscard]] Runs runs(PartId plan) const;
 
   [[nodiscard]] const Chain& chain() const { return chain_; }
