@@ -12,6 +12,18 @@ namespace {
 using Graph = boost::compressed_sparse_row_graph<boost::directedS>;
 using Edge = boost::graph_traits<Graph>::edge_descriptor;
 
+// Numbers by their keys, which are below `limit`; equal keys stay in their order. Linear.
+template <class Key>
+std::vector<std::size_t> sorted_by(const std::vector<std::size_t>& numbers, std::size_t limit,
+                                   Key key) {
+  std::vector<std::size_t> next(limit + 1);
+  for (const std::size_t number : numbers) ++next[key(number) + 1];
+  std::partial_sum(next.begin(), next.end(), next.begin());
+  std::vector<std::size_t> sorted(numbers.size());
+  for (const std::size_t number : numbers) sorted[next[key(number)]++] = number;
+  return sorted;
+}
+
 }  // namespace
 
 // An edge for every pair of nodes between which an arc runs, and one back: Boost's algorithm knows
@@ -30,40 +42,28 @@ struct MinimumCut::Network {
 
 MinimumCut::Network::Network(std::size_t nodes, const std::vector<Arc>& arcs)
     : predecessor(nodes), color(nodes), distance(nodes) {
-  // By where they begin, in linear time; the few that begin at one node are then sorted.
-  std::vector<std::size_t> first(nodes + 1);
-  for (const Arc& arc : arcs) {
-    ++first[arc.from + 1];
-    ++first[arc.to + 1];
-  }
-  std::partial_sum(first.begin(), first.end(), first.begin());
-  std::vector<std::size_t> heads(2 * arcs.size()), next(first.begin(), first.end() - 1);
-  for (const Arc& arc : arcs) {
-    heads[next[arc.from]++] = arc.to;
-    heads[next[arc.to]++] = arc.from;
-  }
-  std::vector<std::pair<std::size_t, std::size_t>> ends;
-  ends.reserve(heads.size());
-  for (std::size_t node = 0; node < nodes; ++node) {
-    const auto begin = heads.begin() + static_cast<std::ptrdiff_t>(first[node]);
-    const auto end = heads.begin() + static_cast<std::ptrdiff_t>(first[node + 1]);
-    std::sort(begin, end);
-    first[node] = ends.size();
-    std::for_each(begin, std::unique(begin, end),
-                  [&](std::size_t head) { ends.emplace_back(node, head); });
-  }
-  first[nodes] = ends.size();
-  const auto place = [&](std::size_t from, std::size_t to) {
-    const auto begin = ends.begin() + static_cast<std::ptrdiff_t>(first[from]);
-    const auto end = ends.begin() + static_cast<std::ptrdiff_t>(first[from + 1]);
-    return static_cast<std::size_t>(std::lower_bound(begin, end, std::pair(from, to)) -
-                                    ends.begin());
+  // Each arc makes two halves, 2a from its beginning and 2a + 1 back.
+  const auto from = [&](std::size_t half) {
+    return half % 2 == 0 ? arcs[half / 2].from : arcs[half / 2].to;
   };
+  std::vector<std::size_t> halves(2 * arcs.size());
+  std::iota(halves.begin(), halves.end(), 0);
+  halves = sorted_by(halves, nodes, [&](std::size_t half) { return from(half ^ 1); });
+  halves = sorted_by(halves, nodes, from);
+  std::vector<std::pair<std::size_t, std::size_t>> ends;
+  std::vector<std::size_t> edge(halves.size());  // by half
+  for (const std::size_t half : halves) {
+    const std::pair both(from(half), from(half ^ 1));
+    if (ends.empty() || ends.back() != both) ends.push_back(both);
+    edge[half] = ends.size() - 1;
+  }
   graph = Graph(boost::edges_are_sorted, ends.begin(), ends.end(), nodes);
   std::vector<Edge> edges;
   for (auto [it, end] = boost::edges(graph); it != end; ++it) edges.push_back(*it);
-  for (const auto& [from, to] : ends) reverse.push_back(edges[place(to, from)]);
-  for (const Arc& arc : arcs) edge_of.push_back(place(arc.from, arc.to));
+  reverse.resize(edges.size());
+  for (std::size_t half = 0; half < edge.size(); ++half)
+    reverse[edge[half]] = edges[edge[half ^ 1]];
+  for (std::size_t a = 0; a < arcs.size(); ++a) edge_of.push_back(edge[2 * a]);
   capacity.resize(ends.size());
   residual.resize(ends.size());
 }

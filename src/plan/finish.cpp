@@ -74,10 +74,19 @@ Plan assemble(const TrainingGraph& graph, Replayed replayed, Bytes budget) {
 
 }  // namespace
 
+bool has_choice_of_implementations(const TrainingGraph& graph) {
+  for (std::size_t o = 0; o < graph.ops().size(); ++o) {
+    const Op& op = graph[OpId(o)];
+    if (op.implementations.size() > 1 && useful_implementations(op).size() > 1) return true;
+  }
+  return false;
+}
+
 Runs with_implementations(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
                           Bytes budget) {
   Runs chosen = runs;
   for (Run& run : chosen) run.implementation = useful_implementations(graph[run.op]).back();
+  if (!has_choice_of_implementations(graph)) return chosen;
   const Replayed leanest = replay(graph, chosen, take_over);
   std::size_t next = 0;
   for (std::size_t i = 0; i < leanest.schedule.size(); ++i) {

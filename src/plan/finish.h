@@ -11,6 +11,9 @@
 
 namespace rockmate {
 
+/// Whether some op has more than one implementation that a plan may want. Linear.
+[[nodiscard]] bool has_choice_of_implementations(const TrainingGraph& graph);
+
 /// The runs with, for each, the fastest implementation of its op's numeric class whose workspace
 /// fits beside what lives at that moment; where none fits, the one with the least workspace. `runs`
 /// must be executable.

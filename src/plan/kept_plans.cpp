@@ -6,7 +6,7 @@
 //     ways, without equal ones: how many; of each its ops, after their number
 //     by block: how many ways it has, and which
 //     parts: how many; of each its way, right and left part (one higher; 0: none)
-//   drafts: how many; of each its peak, seconds, chain and plan
+//   whether judged; drafts: how many; of each its peak, seconds, chain and plan
 
 #include "plan/kept_plans.h"
 
@@ -109,6 +109,7 @@ class Reader {
     kept.origin.solver = word();
     const std::size_t forward = forward_part(graph_).size();
     for (std::size_t left = count(); left > 0; --left) kept.chains.push_back(chain(forward));
+    kept.is_judged = below(2) == 1;
     for (std::size_t left = count(); left > 0; --left) kept.drafts.push_back(draft(kept));
     if (at_ != end_) throw Damaged();
     for (std::size_t i = 0; i < kept.chains.size(); ++i) {
@@ -225,6 +226,7 @@ std::string to_text(const KeptPlans& kept) {
   out.put(kept.chains.size());
   out.end_line();
   for (const ChainPlans& plans : kept.chains) out.put_chain(plans);
+  out.put(kept.is_judged ? 1 : 0);
   out.put(kept.drafts.size());
   out.end_line();
   for (const KeptDraft& draft : kept.drafts) {

@@ -24,6 +24,7 @@ struct KeptPlans {
   std::vector<rotor::ChainPlans> chains;
   std::vector<KeptDraft> drafts;  // by rising peak and falling seconds
   ShelfOrigin origin;
+  bool is_judged = false;  ///< all peaks are the judge's
 };
 
 /// The chains stand in it by their cuts, ways by the positions of ops in their block, so that they

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stop_token>
@@ -11,15 +12,19 @@
 #include "base/kept_files.h"
 #include "checkmate/block_candidates.h"
 #include "graph/repeats.h"
+#include "plan/finish.h"
 #include "plan/kept_plans.h"
 #include "plan/shelf.h"
 #include "rotor/candidate_rotor.h"
+#include "rotor/dynamic_program.h"
 
 namespace rockmate {
 namespace {
 
 // Raise it when other plans are found: chains, candidates, the dynamic programs, or the text.
 constexpr int kVersion = 1;
+// Ops of all plans that are judged at once: some seconds.
+constexpr std::size_t kJudgedOps = 10'000'000;
 constexpr std::uintmax_t kMostBytes = 1 << 28;  // of all graphs
 
 std::string in_words(const checkmate::BlockProgress& now) {
@@ -31,7 +36,9 @@ class Finder {
  public:
   Finder(const TrainingGraph& graph, const PlanOptions& options,
          const std::function<void(const std::string&)>& report)
-      : graph_(graph), options_(options), report_(report) {}
+      : graph_(graph), options_(options), live_(options), report_(report) {
+    live_.layout = false;
+  }
 
   KeptPlans run() {
     report_("two choices per block");
@@ -42,6 +49,7 @@ class Finder {
     keep_unbeaten(kept_.drafts);
     for (std::size_t i = 0; i < two.size(); ++i) trace(two[i], i);
     if (many) trace(*many, two.size());
+    judge_peaks();
     return std::move(kept_);
   }
 
@@ -74,6 +82,33 @@ class Finder {
     kept_.chains.push_back(std::move(plans));
   }
 
+  // The dynamic programs count some bytes that the judge does not. Knowing better once saves every
+  // budget from trying plans around it.
+  void judge_peaks() {
+    if (kept_.drafts.size() * graph_.ops().size() > kJudgedOps) return;
+    report_("judging plans");
+    std::atomic<bool> stopped = false;
+#pragma omp parallel for schedule(dynamic, 16) \
+    num_threads(rotor::team_size(options_.threads, kept_.drafts.size()))
+    for (std::size_t i = 0; i < kept_.drafts.size(); ++i) {
+      if (stopped || options_.stop.stop_requested() || is_late()) {
+        stopped = true;
+        continue;
+      }
+      KeptDraft& draft = kept_.drafts[i];
+      const Runs runs = kept_.chains[draft.chain].runs(draft.plan);
+      draft.peak = needed_by(graph_, runs, TakeOver::kWhereEqual, live_);
+    }
+    keep_unbeaten(kept_.drafts);
+    kept_.is_judged = !stopped;
+    is_complete_ &= !stopped;
+  }
+
+  [[nodiscard]] bool is_late() const {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
+    return options_.time_limit && Seconds(spent.count()) > *options_.time_limit;
+  }
+
   std::optional<rotor::CandidateRotor> many_choices() {
     Chain chain = checkmate::candidate_chain(graph_);
     if (chain.blocks.empty()) return std::nullopt;
@@ -97,13 +132,9 @@ class Finder {
     blocks.threads = options_.threads;
     std::stop_source enough;
     const std::stop_callback forward(options_.stop, [&] { enough.request_stop(); });
-    const auto started = std::chrono::steady_clock::now();
     blocks.stop = enough.get_token();
     blocks.progress = [&](const checkmate::BlockProgress& now) {
-      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started;
-      if (options_.time_limit && Seconds(spent.count()) > *options_.time_limit) {
-        enough.request_stop();
-      }
+      if (is_late()) enough.request_stop();
       report_(in_words(now));
     };
     return checkmate::find_candidates(graph_, chain, blocks);
@@ -111,7 +142,9 @@ class Finder {
 
   const TrainingGraph& graph_;
   const PlanOptions& options_;
+  PlanOptions live_;  // those, for live bytes only
   const std::function<void(const std::string&)>& report_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   KeptPlans kept_;
   std::size_t curves_ = 0;
   bool is_complete_ = true;
@@ -125,6 +158,7 @@ Shelf shelf_of(KeptPlans found) {
                [kept, draft] { return kept->chains[draft.chain].runs(draft.plan); }});
   }
   shelf.set_origin(kept->origin);
+  if (kept->is_judged) shelf.set_judged();
   return shelf;
 }
 

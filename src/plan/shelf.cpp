@@ -84,8 +84,10 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
   };
   const std::size_t aside =
       std::max(kTried, kTriedOps / std::max<std::size_t>(1, graph.ops().size()));
+  // Leaner implementations may bring in a draft that is known to be too large.
+  const bool is_final = is_judged_ && !has_choice_of_implementations(graph);
   std::size_t left = aside, step = 1;
-  std::size_t found = std::min(within + aside, drafts_.size()), failed = found;
+  std::size_t found = std::min(within + (is_final ? 0 : aside), drafts_.size()), failed = found;
   std::optional<Plan> plan;
   while (found > 0 && !plan) {
     failed = found;

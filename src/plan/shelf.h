@@ -59,6 +59,8 @@ class Shelf {
   void close() { keep_unbeaten(drafts_); }
 
   void set_origin(ShelfOrigin origin) { origin_ = std::move(origin); }
+  /// Peaks are what the judge finds where ops run in their default implementations.
+  void set_judged() { is_judged_ = true; }
 
   [[nodiscard]] const std::string& planner() const { return planner_; }
   [[nodiscard]] const std::vector<Draft>& drafts() const { return drafts_; }
@@ -77,6 +79,7 @@ class Shelf {
   std::vector<Draft> drafts_;
   std::vector<BoundWithin> bounds_;
   ShelfOrigin origin_;
+  bool is_judged_ = false;
 };
 
 /// Program order alone.
