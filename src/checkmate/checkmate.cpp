@@ -1,6 +1,9 @@
 #include "checkmate/checkmate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
 
 #include "checkmate/formulation.h"
 #include "checkmate/rounding.h"
@@ -22,6 +25,24 @@ Runs to_runs(const TrainingGraph& graph, const Reruns& reruns) {
   return without_idle_runs(graph, runs);
 }
 
+// Runs as what runs again in front of each op's first run; nothing if those are not in program
+// order, or not what a stage may hold.
+std::optional<Reruns> to_reruns(const StagedProblem& problem, const Runs& runs) {
+  Reruns reruns(problem.steps.size());
+  std::size_t t = 0;
+  for (const Run& run : runs) {
+    const std::size_t i = run.op.index();
+    if (i == t) {
+      ++t;
+      continue;
+    }
+    if (i > t || t >= reruns.size() || !problem.may_run_again(i, t)) return std::nullopt;
+    if (!reruns[t].empty() && reruns[t].back() >= i) return std::nullopt;
+    reruns[t].push_back(i);
+  }
+  return reruns;
+}
+
 class Planner {
  public:
   Planner(const TrainingGraph& graph, std::int64_t peak, const MilpSolver& solver,
@@ -35,14 +56,19 @@ class Planner {
   CheckmateResult run() {
     offer(Reruns(problem_.steps.size()));
     if (best_) return result();
+    if (options_.start) {
+      if (auto reruns = to_reruns(problem_, *options_.start)) offer(*std::move(reruns));
+    }
     bool is_exact = true;
     for (const double share : kInnerShares) {
+      if (is_over()) return result();
       const auto inner = static_cast<std::int64_t>(share * static_cast<double>(peak_));
       const Formulation formulation(problem_, {kUnlimited, inner});
       if (formulation.is_hopeless()) {
         if (inner == peak_) bound_ = kInfinity;
         break;
       }
+      report("relaxation", formulation);
       const MilpResult relaxed = solver_.solve(formulation.model().relaxed(), milp_options());
       if (inner == peak_) {
         bound_ = relaxed.bound * formulation.seconds_per_cost();
@@ -62,8 +88,10 @@ class Planner {
   void solve_exactly() {
     // A solver may break a row by its accuracy: then once more with as much less.
     for (const std::int64_t peak : {peak_, peak_ - 1 - peak_ / 1'000'000}) {
+      if (is_over()) return;
       const Formulation formulation(problem_, {kUnlimited, peak});
       if (formulation.is_hopeless()) return;
+      report("integer program", formulation);
       MilpOptions options = milp_options();
       const MilpModel& model = formulation.model();
       const auto size = static_cast<double>(model.rows().size() * model.variables().size());
@@ -87,9 +115,30 @@ class Planner {
     return true;
   }
 
+  [[nodiscard]] std::optional<Seconds> time_left() const {
+    if (!options_.time_limit) return std::nullopt;
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
+    return Seconds(std::max(0.0, options_.time_limit->count() - spent.count()));
+  }
+
+  [[nodiscard]] bool is_over() const {
+    return options_.stop.stop_requested() || (options_.time_limit && *time_left() == Seconds(0));
+  }
+
+  void report(const char* what, const Formulation& formulation) const {
+    if (!options_.progress) return;
+    const MilpModel& model = formulation.model();
+    std::string words = fmt::format("{} of {} variables, {} rows", what, model.variables().size(),
+                                    model.rows().size());
+    if (best_ && best_seconds_ > 0) {
+      words += fmt::format(", gap {:.0f} %", 100 * (1 - std::max(0.0, bound_) / best_seconds_));
+    }
+    options_.progress(words);
+  }
+
   [[nodiscard]] MilpOptions milp_options() const {
     MilpOptions options;
-    options.time_limit = options_.time_limit;
+    options.time_limit = time_left();
     options.stop = options_.stop;
     return options;
   }
@@ -106,6 +155,7 @@ class Planner {
   std::int64_t peak_;
   const MilpSolver& solver_;
   const CheckmateOptions& options_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::optional<Reruns> best_;
   double best_seconds_ = 0;  // of its reruns
   double bound_ = 0;         // on the seconds of reruns

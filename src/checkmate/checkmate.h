@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "rockmate/milp.h"
 #include "rockmate/training_graph.h"
@@ -13,13 +15,15 @@
 namespace rockmate::checkmate {
 
 struct CheckmateOptions {
-  std::size_t exact_variables = 4000;  ///< 0/1 variables up to which the program is solved
-  std::optional<Seconds> time_limit = std::nullopt;
+  std::size_t exact_variables = 4000;        ///< 0/1 variables up to which the program is solved
+  std::optional<Runs> start = std::nullopt;  ///< a plan, used if it is one in program order
+  std::optional<Seconds> time_limit = std::nullopt;            ///< of the whole call
+  std::function<void(const std::string&)> progress = nullptr;  ///< what begins, in words
   std::stop_token stop = {};
 };
 
 struct CheckmateResult {
-  std::optional<Runs> runs;  ///< within the budget; nothing if none were found
+  std::optional<Runs> runs;  ///< within the budget; nothing if none were found in time
   /// No plan in program order takes fewer seconds within the budget; infinite if there is none.
   Seconds bound;
 };

@@ -25,6 +25,14 @@ constexpr double kBoundPart = 0.2;
 // How often Checkmate's budget gives way to a layout that does not fit.
 constexpr int kInnerBudgets = 4;
 
+// The best of a shelf within the budget by its planner's count, or its leanest.
+Runs shelved_runs(const Shelf& shelf, Bytes budget) {
+  const auto& drafts = shelf.drafts();
+  const auto beyond =
+      std::find_if(drafts.begin(), drafts.end(), [&](const Draft& d) { return d.peak > budget; });
+  return (beyond == drafts.begin() ? drafts.front() : *std::prev(beyond)).runs();
+}
+
 }  // namespace
 
 Portfolio::Portfolio(const TrainingGraph& graph, const PlanOptions& options)
@@ -66,8 +74,8 @@ const std::vector<Shelf>& Portfolio::shelves() {
     shelves_.emplace();
     const Planner planner = options_.planner;
     if (planner == Planner::kSqrt) shelves_->push_back(sqrt_shelf(graph_));
-    if (planner == Planner::kRotor || searches()) {
-      const Effort effort = searches() ? effort_ : Effort::kFull;
+    if (planner == Planner::kRotor || planner == Planner::kCheckmate || searches()) {
+      const Effort effort = planner == Planner::kRotor ? Effort::kFull : effort_;
       shelves_->push_back(rotor_shelf(graph_, effort, options_));
     }
     if (planner == Planner::kRockmate) {
@@ -124,10 +132,7 @@ std::vector<Runs> Portfolio::starts(Bytes budget) {
   runs.push_back(program_order(graph_));
   for (const Shelf& shelf : shelves()) {
     if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
-    const auto& drafts = shelf.drafts();
-    const auto beyond =
-        std::find_if(drafts.begin(), drafts.end(), [&](const Draft& d) { return d.peak > budget; });
-    runs.push_back((beyond == drafts.begin() ? drafts.front() : *std::prev(beyond)).runs());
+    runs.push_back(shelved_runs(shelf, budget));
   }
   return runs;
 }
@@ -161,11 +166,17 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<Runs> s
 }
 
 // A layout that does not fit is planned again under a smaller inner budget.
-std::optional<Plan> Portfolio::checkmate_plan(Bytes budget) {
+std::optional<Plan> Portfolio::checkmate_plan(Bytes budget, const std::optional<Plan>& best) {
   if (!solver_) throw InvalidInput("planner 'checkmate' needs a solver, and none is linked");
   Bytes inner = budget;
   for (int attempt = 0; attempt < kInnerBudgets && inner > graph_.static_bytes(); ++attempt) {
-    const checkmate::CheckmateOptions options{.time_limit = time_left(), .stop = options_.stop};
+    const Shelf& rotor = shelves().front();
+    const bool has_start = !rotor.drafts().empty();
+    const checkmate::CheckmateOptions options{
+        .start = has_start ? std::optional(shelved_runs(rotor, inner)) : std::nullopt,
+        .time_limit = time_left(),
+        .progress = [&](const std::string& stage) { report(stage.c_str(), best); },
+        .stop = options_.stop};
     const auto result = checkmate::checkmate_within(graph_, inner, *solver_, options);
     if (!result.runs) return std::nullopt;
     const Bytes needed = needed_by(graph_, *result.runs, TakeOver::kWhereEqual, options_);
@@ -190,7 +201,7 @@ std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
   if (!best) {
     best = shelved_within(budget);
     if (options_.planner == Planner::kCheckmate) {
-      keep_better(best, checkmate_plan(budget), "checkmate");
+      keep_better(best, checkmate_plan(budget, best), "checkmate");
     }
     find_bound(budget, best);
     report("lower bound", best);

@@ -42,7 +42,7 @@ class Portfolio {
   [[nodiscard]] std::vector<Runs> starts(Bytes budget);
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
-  [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget);
+  [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget, const std::optional<Plan>& best);
   void look_for_leanest_on_shelves();
   void keep_leaner(Lean lean);
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
