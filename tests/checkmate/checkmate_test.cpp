@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "checkmate/candidates.h"
+#include "rotor/rotor.h"
+#include "support/chain_graph.h"
 #include "support/exhaustive.h"
 #include "support/files.h"
 #include "support/random_graph.h"
@@ -64,6 +66,36 @@ TEST(Checkmate, RoundsTheRelaxationOfLargerGraphs) {
     }
   }
   EXPECT_GT(found_again, 10U);
+}
+
+// Out of time from the beginning, what it was given to start with is the answer, if it is one.
+TEST(Checkmate, AnswersWithItsStartWhereThereIsNoTime) {
+  if (linked_solvers().empty()) GTEST_SKIP() << "no solver is linked";
+  const auto solver = make_solver(linked_solvers().front());
+  std::size_t points = 0;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const TrainingGraph graph = testing::chain_graph(8, seed);
+    const rotor::Rotor rotor(graph, finest_chain(graph), {});
+    const auto plain = simulate(graph, plain_schedule(graph));
+    for (const rotor::CurvePoint& point : rotor.curve()) {
+      if (point.peak >= plain->peak) continue;
+      CheckmateOptions options;
+      options.time_limit = Seconds(0);
+      EXPECT_FALSE(checkmate_within(graph, point.peak, *solver, options).runs.has_value());
+      options.start = rotor.runs(point);
+      const CheckmateResult started = checkmate_within(graph, point.peak, *solver, options);
+      ASSERT_TRUE(started.runs.has_value()) << "seed " << seed << " at " << point.peak;
+      const auto trace =
+          simulate(graph, schedule_from_runs(graph, *started.runs, TakeOver::kWhereEqual));
+      ASSERT_TRUE(trace.has_value());
+      EXPECT_LE(trace->peak, point.peak);
+      EXPECT_LE(trace->seconds.count(), point.seconds.count() + 1e-9);
+      ++points;
+      std::swap(options.start->front(), options.start->back());  // not in program order
+      EXPECT_FALSE(checkmate_within(graph, point.peak, *solver, options).runs.has_value());
+    }
+  }
+  EXPECT_GT(points, 30U);
 }
 
 TEST(Sweep, KeepsChoicesOfWhichNoneBeatsAnother) {
