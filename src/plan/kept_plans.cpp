@@ -6,7 +6,8 @@
 //     ways, without equal ones: how many; of each its ops, after their number
 //     by block: how many ways it has, and which
 //     parts: how many; of each its way, right and left part (one higher; 0: none)
-//   whether judged; drafts: how many; of each its peak, seconds, chain and plan
+//   whether judged; curves: how many, then for each of them
+//     drafts: how many; of each its peak, judged peak, seconds, chain and plan
 
 #include "plan/kept_plans.h"
 
@@ -110,12 +111,17 @@ class Reader {
     const std::size_t forward = forward_part(graph_).size();
     for (std::size_t left = count(); left > 0; --left) kept.chains.push_back(chain(forward));
     kept.is_judged = below(2) == 1;
-    for (std::size_t left = count(); left > 0; --left) kept.drafts.push_back(draft(kept));
+    kept.curves.resize(count());
+    for (std::vector<KeptDraft>& curve : kept.curves) {
+      for (std::size_t left = count(); left > 0; --left) curve.push_back(draft(kept, curve));
+    }
     if (at_ != end_) throw Damaged();
     for (std::size_t i = 0; i < kept.chains.size(); ++i) {
       std::vector<PartId> plans;
-      for (const KeptDraft& draft : kept.drafts) {
-        if (draft.chain == i) plans.push_back(draft.plan);
+      for (const std::vector<KeptDraft>& curve : kept.curves) {
+        for (const KeptDraft& draft : curve) {
+          if (draft.chain == i) plans.push_back(draft.plan);
+        }
       }
       if (!kept.chains[i].are_plans(plans)) throw Damaged();
     }
@@ -198,15 +204,16 @@ class Reader {
     return way;
   }
 
-  KeptDraft draft(const KeptPlans& kept) {
+  KeptDraft draft(const KeptPlans& kept, const std::vector<KeptDraft>& curve) {
     KeptDraft draft;
     draft.peak = Bytes(number<std::int64_t>());
+    draft.judged = Bytes(number<std::int64_t>());
     draft.seconds = Seconds(number<double>());
     draft.chain = below(kept.chains.size());
     draft.plan = number<PartId>();
     const bool is_number = draft.peak >= Bytes() && std::isfinite(draft.seconds.count());
-    const bool is_next = kept.drafts.empty() || (kept.drafts.back().peak < draft.peak &&
-                                                 draft.seconds < kept.drafts.back().seconds);
+    const bool is_next =
+        curve.empty() || (curve.back().peak < draft.peak && draft.seconds < curve.back().seconds);
     if (!is_number || !is_next) throw Damaged();
     return draft;
   }
@@ -227,14 +234,19 @@ std::string to_text(const KeptPlans& kept) {
   out.end_line();
   for (const ChainPlans& plans : kept.chains) out.put_chain(plans);
   out.put(kept.is_judged ? 1 : 0);
-  out.put(kept.drafts.size());
+  out.put(kept.curves.size());
   out.end_line();
-  for (const KeptDraft& draft : kept.drafts) {
-    out.put(draft.peak.count());
-    out.put(draft.seconds.count());
-    out.put(draft.chain);
-    out.put(draft.plan);
+  for (const std::vector<KeptDraft>& curve : kept.curves) {
+    out.put(curve.size());
     out.end_line();
+    for (const KeptDraft& draft : curve) {
+      out.put(draft.peak.count());
+      out.put(draft.judged.count());
+      out.put(draft.seconds.count());
+      out.put(draft.chain);
+      out.put(draft.plan);
+      out.end_line();
+    }
   }
   return std::move(out).text();
 }

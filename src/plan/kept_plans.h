@@ -14,7 +14,8 @@
 namespace rockmate {
 
 struct KeptDraft {
-  Bytes peak;  // as those of a Draft
+  Bytes peak;  // these as those of a Draft
+  Bytes judged;
   Seconds seconds;
   std::size_t chain = 0;
   rotor::PartId plan = 0;  // a part of that chain's
@@ -22,9 +23,10 @@ struct KeptDraft {
 
 struct KeptPlans {
   std::vector<rotor::ChainPlans> chains;
-  std::vector<KeptDraft> drafts;  // by rising peak and falling seconds
+  /// Each by rising peak and falling seconds.
+  std::vector<std::vector<KeptDraft>> curves;
   ShelfOrigin origin;
-  bool is_judged = false;  ///< all peaks are the judge's
+  bool is_judged = false;  ///< else nothing is known of `judged`
 };
 
 /// The chains stand in it by their cuts, ways by the positions of ops in their block, so that they

@@ -79,9 +79,9 @@ const std::vector<Shelf>& Portfolio::shelves() {
       shelves_->push_back(rotor_shelf(graph_, effort, options_));
     }
     if (planner == Planner::kRockmate) {
-      shelves_->push_back(rockmate_shelf(graph_, options_, [this](const std::string& stage) {
+      *shelves_ = rockmate_shelves(graph_, options_, [this](const std::string& stage) {
         report(stage.c_str(), std::nullopt);
-      }));
+      });
     }
     if (planner != Planner::kRotor) shelves_->push_back(plain_shelf(graph_));
   }

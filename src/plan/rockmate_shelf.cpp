@@ -1,6 +1,8 @@
 // Two choices per block on several chains, and many on one whose blocks an integer program can
-// solve. Of all their curves only what no other plan beats is kept, as choices, and the tables that
+// solve. Of their curves only what no other plan beats is kept, as choices, and the tables that
 // they come from are dropped. So what is found and what is read from the cache is the same thing.
+// Rotor's own curve stays beside the common one: a plan of it may have a layout where the plan that
+// beats it has none.
 
 #include <fmt/format.h>
 
@@ -43,10 +45,13 @@ class Finder {
   KeptPlans run() {
     report_("two choices per block");
     const std::vector<rotor::Rotor> two = solved_chains(graph_, Effort::kFull, options_);
-    for (const rotor::Rotor& rotor : two) add_points(rotor);
+    kept_.curves.resize(2);
+    std::vector<KeptDraft>&of_two = kept_.curves[0], &of_all = kept_.curves[1];
+    for (std::size_t i = 0; i < two.size(); ++i) add_points(two[i], i, of_two);
+    of_all = of_two;
     const std::optional<rotor::CandidateRotor> many = many_choices();
-    if (many) add_points(*many);
-    keep_unbeaten(kept_.drafts);
+    if (many) add_points(*many, two.size(), of_all);
+    for (auto& curve : kept_.curves) keep_unbeaten(curve);
     for (std::size_t i = 0; i < two.size(); ++i) trace(two[i], i);
     if (many) trace(*many, two.size());
     judge_peaks();
@@ -57,51 +62,60 @@ class Finder {
   [[nodiscard]] bool is_complete() const { return is_complete_; }
 
  private:
-  template <class Curve>
-  void add_points(const Curve& curve) {
-    is_complete_ &= !curve.curve().empty();
-    for (const rotor::CurvePoint& point : curve.curve()) {
-      kept_.drafts.push_back({point.peak, point.seconds, curves_, 0});
+  template <class Solved>
+  void add_points(const Solved& solved, std::size_t chain, std::vector<KeptDraft>& curve) {
+    is_complete_ &= !solved.curve().empty();
+    for (const rotor::CurvePoint& point : solved.curve()) {
+      curve.push_back({point.peak, Bytes(), point.seconds, chain, 0});
     }
-    ++curves_;
   }
 
-  // The plans of a curve that none of another beats.
-  template <class Curve>
-  void trace(const Curve& curve, std::size_t number) {
-    std::vector<rotor::CurvePoint> points;
-    for (const KeptDraft& draft : kept_.drafts) {
-      if (draft.chain == number) points.push_back({draft.peak, draft.seconds});
-    }
-    rotor::ChainPlans plans = curve.no_plans();
-    const std::vector<rotor::PartId> parts = curve.trace(points, plans);
-    auto part = parts.begin();
-    for (KeptDraft& draft : kept_.drafts) {
-      if (draft.chain == number) draft.plan = *part++;
+  // The plans that no other beats.
+  template <class Solved>
+  void trace(const Solved& solved, std::size_t chain) {
+    rotor::ChainPlans plans = solved.no_plans();
+    if (!solved.curve().empty()) {
+      std::vector<rotor::CurvePoint> points;
+      const std::vector<KeptDraft*> drafts = all_drafts(chain);
+      for (const KeptDraft* draft : drafts) points.push_back({draft->peak, draft->seconds});
+      const std::vector<rotor::PartId> parts = solved.trace(points, plans);
+      for (std::size_t i = 0; i < parts.size(); ++i) drafts[i]->plan = parts[i];
     }
     kept_.chains.push_back(std::move(plans));
+  }
+
+  [[nodiscard]] std::vector<KeptDraft*> all_drafts(std::optional<std::size_t> chain = {}) {
+    std::vector<KeptDraft*> drafts;
+    for (std::vector<KeptDraft>& curve : kept_.curves) {
+      for (KeptDraft& draft : curve) {
+        if (!chain || draft.chain == *chain) drafts.push_back(&draft);
+      }
+    }
+    return drafts;
   }
 
   // The dynamic programs count some bytes that the judge does not. Knowing better once saves every
   // budget from trying plans around it.
   void judge_peaks() {
-    if (kept_.drafts.size() * graph_.ops().size() > kJudgedOps) return;
+    const std::vector<KeptDraft*> drafts = all_drafts();
+    if (drafts.size() * graph_.ops().size() > kJudgedOps) return;
     report_("judging plans");
     std::atomic<bool> stopped = false;
-#pragma omp parallel for schedule(dynamic, 16) \
-    num_threads(rotor::team_size(options_.threads, kept_.drafts.size()))
-    for (std::size_t i = 0; i < kept_.drafts.size(); ++i) {
+    const int threads = rotor::team_size(options_.threads, drafts.size());
+#pragma omp parallel for schedule(dynamic, 16) num_threads(threads)
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
       if (stopped || options_.stop.stop_requested() || is_late()) {
         stopped = true;
         continue;
       }
-      KeptDraft& draft = kept_.drafts[i];
-      const Runs runs = kept_.chains[draft.chain].runs(draft.plan);
-      draft.peak = needed_by(graph_, runs, TakeOver::kWhereEqual, live_);
+      const Runs runs = kept_.chains[drafts[i]->chain].runs(drafts[i]->plan);
+      drafts[i]->judged = needed_by(graph_, runs, TakeOver::kWhereEqual, live_);
     }
-    keep_unbeaten(kept_.drafts);
     kept_.is_judged = !stopped;
     is_complete_ &= !stopped;
+    if (stopped) return;
+    for (KeptDraft& draft : kept_.curves.back()) draft.peak = draft.judged;
+    keep_unbeaten(kept_.curves.back());
   }
 
   [[nodiscard]] bool is_late() const {
@@ -146,27 +160,30 @@ class Finder {
   const std::function<void(const std::string&)>& report_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   KeptPlans kept_;
-  std::size_t curves_ = 0;
   bool is_complete_ = true;
 };
 
-Shelf shelf_of(KeptPlans found) {
-  Shelf shelf("rockmate");
+// The common curve first.
+std::vector<Shelf> shelves_of(KeptPlans found) {
+  std::vector<Shelf> shelves;
   const auto kept = std::make_shared<const KeptPlans>(std::move(found));
-  for (const KeptDraft& draft : kept->drafts) {
-    shelf.add({draft.peak, draft.seconds,
-               [kept, draft] { return kept->chains[draft.chain].runs(draft.plan); }});
+  for (std::size_t i = kept->curves.size(); i-- > 0;) {
+    Shelf& shelf = shelves.emplace_back("rockmate");
+    for (const KeptDraft& draft : kept->curves[i]) {
+      shelf.add({draft.peak, draft.seconds,
+                 [kept, draft] { return kept->chains[draft.chain].runs(draft.plan); },
+                 kept->is_judged ? std::optional(draft.judged) : std::nullopt});
+    }
+    shelf.set_origin(kept->origin);
   }
-  shelf.set_origin(kept->origin);
-  if (kept->is_judged) shelf.set_judged();
-  return shelf;
+  return shelves;
 }
 
 }  // namespace
 
-Shelf rockmate_shelf(const TrainingGraph& graph, const PlanOptions& options,
-                     const std::function<void(const std::string&)>& report) {
-  if (!options.cache) return shelf_of(Finder(graph, options, report).run());
+std::vector<Shelf> rockmate_shelves(const TrainingGraph& graph, const PlanOptions& options,
+                                    const std::function<void(const std::string&)>& report) {
+  if (!options.cache) return shelves_of(Finder(graph, options, report).run());
   const auto solver = checkmate::chosen_solver({.solver = options.solver});
   const std::string name = fmt::format("{}-{}-{}", to_string(hash_of(graph)),
                                        solver ? to_string(*solver) : "none", options.candidates);
@@ -174,12 +191,12 @@ Shelf rockmate_shelf(const TrainingGraph& graph, const PlanOptions& options,
                                        graph.static_bytes().count());
   const KeptFiles files(*options.cache, ".plans", kMostBytes);
   if (const auto text = files.find(name, head)) {
-    if (auto kept = parse_kept_plans(*text, graph)) return shelf_of(*std::move(kept));
+    if (auto kept = parse_kept_plans(*text, graph)) return shelves_of(*std::move(kept));
   }
   Finder finder(graph, options, report);
   KeptPlans found = finder.run();
   if (finder.is_complete()) files.keep(name, head, to_text(found));
-  return shelf_of(std::move(found));
+  return shelves_of(std::move(found));
 }
 
 }  // namespace rockmate

@@ -77,17 +77,18 @@ std::optional<Plan> Shelf::best_within(const TrainingGraph& graph, Bytes budget,
   const auto within = static_cast<std::size_t>(beyond - drafts_.begin());
   PlanOptions live = options;
   live.layout = false;
+  // Leaner implementations may bring in what the judge has found too large.
+  const bool has_choice = has_choice_of_implementations(graph);
   const auto finished = [&](std::size_t i, std::uint64_t work) -> std::optional<Plan> {
+    if (!has_choice && drafts_[i].judged.value_or(Bytes()) > budget) return std::nullopt;
     const Runs runs = with_implementations(graph, drafts_[i].runs(), TakeOver::kWhereEqual, budget);
     if (needed_by(graph, runs, TakeOver::kWhereEqual, live) > budget) return std::nullopt;
     return try_runs(graph, runs, TakeOver::kWhereEqual, budget, options, {.work = work}).plan;
   };
   const std::size_t aside =
       std::max(kTried, kTriedOps / std::max<std::size_t>(1, graph.ops().size()));
-  // Leaner implementations may bring in a draft that is known to be too large.
-  const bool is_final = is_judged_ && !has_choice_of_implementations(graph);
   std::size_t left = aside, step = 1;
-  std::size_t found = std::min(within + (is_final ? 0 : aside), drafts_.size()), failed = found;
+  std::size_t found = std::min(within + aside, drafts_.size()), failed = found;
   std::optional<Plan> plan;
   while (found > 0 && !plan) {
     failed = found;

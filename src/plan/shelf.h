@@ -18,6 +18,8 @@ struct Draft {
   Bytes peak;                  ///< at least what the judge will find
   Seconds seconds;             ///< at least what its runs take with default implementations
   std::function<Runs()> runs;  ///< made when asked for: those of a whole curve would not fit
+  /// What the judge finds where ops run in their default implementations, if it has been asked.
+  std::optional<Bytes> judged = std::nullopt;
 };
 
 /// Sorts anything with a peak and seconds by rising peak, and drops what another beats in both.
@@ -59,8 +61,6 @@ class Shelf {
   void close() { keep_unbeaten(drafts_); }
 
   void set_origin(ShelfOrigin origin) { origin_ = std::move(origin); }
-  /// Peaks are what the judge finds where ops run in their default implementations.
-  void set_judged() { is_judged_ = true; }
 
   [[nodiscard]] const std::string& planner() const { return planner_; }
   [[nodiscard]] const std::vector<Draft>& drafts() const { return drafts_; }
@@ -79,7 +79,6 @@ class Shelf {
   std::vector<Draft> drafts_;
   std::vector<BoundWithin> bounds_;
   ShelfOrigin origin_;
-  bool is_judged_ = false;
 };
 
 /// Program order alone.
@@ -97,9 +96,11 @@ enum class Effort : std::uint8_t {
 /// Their curves together.
 [[nodiscard]] Shelf rotor_shelf(const TrainingGraph& graph, Effort effort,
                                 const PlanOptions& options);
-/// The curve of a chain whose blocks have many strategies, beside Rotor's: found, or read from the
-/// cache of the options. `report` takes what is going on, in words.
-[[nodiscard]] Shelf rockmate_shelf(const TrainingGraph& graph, const PlanOptions& options,
-                                   const std::function<void(const std::string&)>& report);
+/// The curve of a chain whose blocks have many strategies together with Rotor's, and Rotor's alone,
+/// with which no answer is worse than Rotor's: found, or read from the cache of the options.
+/// `report` takes what is going on, in words.
+[[nodiscard]] std::vector<Shelf> rockmate_shelves(
+    const TrainingGraph& graph, const PlanOptions& options,
+    const std::function<void(const std::string&)>& report);
 
 }  // namespace rockmate

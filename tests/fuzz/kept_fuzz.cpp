@@ -14,12 +14,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const TrainingGraph graph = fuzz::small_graph();
   fuzz::guard([&] {
     if (const auto kept = parse_kept_plans(input, graph)) {
-      for (const KeptDraft& draft : kept->drafts) {
-        const Runs runs = kept->chains[draft.chain].runs(draft.plan);
-        fuzz::expect(simulate(graph, schedule_from_runs(graph, runs)).has_value());
+      for (const std::vector<KeptDraft>& curve : kept->curves) {
+        for (const KeptDraft& draft : curve) {
+          const Runs runs = kept->chains[draft.chain].runs(draft.plan);
+          fuzz::expect(simulate(graph, schedule_from_runs(graph, runs)).has_value());
+        }
       }
       const auto again = parse_kept_plans(to_text(*kept), graph);
-      fuzz::expect(again && again->drafts.size() == kept->drafts.size());
+      fuzz::expect(again && again->curves.size() == kept->curves.size());
     }
     const checkmate::CacheKey key{{1, 2}, Solver::kGlpk, 25, 2, 2};
     if (const auto candidates = checkmate::parse_candidates(input, key)) {

@@ -45,37 +45,44 @@ TrainingGraph graph_of(std::uint64_t seed) {
                        : testing::random_graph(seed, {.forward_ops = 9});
 }
 
+// Draft by draft, and the plans that come of them; how many drafts there are.
+std::size_t expect_same(const Shelf& x, const Shelf& y, const TrainingGraph& graph) {
+  EXPECT_EQ(x.drafts().size(), y.drafts().size());
+  for (std::size_t i = 0; i < std::min(x.drafts().size(), y.drafts().size()); ++i) {
+    EXPECT_EQ(x.drafts()[i].peak, y.drafts()[i].peak);
+    EXPECT_EQ(x.drafts()[i].judged, y.drafts()[i].judged);
+    EXPECT_EQ(x.drafts()[i].seconds, y.drafts()[i].seconds);
+    EXPECT_EQ(x.drafts()[i].runs(), y.drafts()[i].runs());
+  }
+  for (const double share : {0.8, 0.5, 0.3}) {
+    const Bytes bytes = *Budget::share(share).on(graph);
+    const auto one = x.best_within(graph, bytes, {}), two = y.best_within(graph, bytes, {});
+    EXPECT_EQ(one.has_value(), two.has_value());
+    if (!one || !two) continue;
+    EXPECT_EQ(plan_to_json(*one, graph), plan_to_json(*two, graph));
+    EXPECT_EQ(one->candidates, two->candidates);
+    EXPECT_EQ(one->solver, two->solver);
+  }
+  return x.drafts().size();
+}
+
 // Neither the folder nor what it holds changes an answer: not found, kept, read.
 TEST_F(KeptPlansTest, AreTheSameAsThoseThatAreFound) {
   std::size_t drafts = 0;
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     const TrainingGraph graph = graph_of(seed);
-    const Shelf found = rockmate_shelf(graph, options_, kSilent);
-    const Shelf kept = rockmate_shelf(graph, with_cache(), kSilent);
+    const std::vector<Shelf> found = rockmate_shelves(graph, options_, kSilent);
+    const std::vector<Shelf> kept = rockmate_shelves(graph, with_cache(), kSilent);
     PlanOptions stopped = with_cache();
     std::stop_source stop;
     stop.request_stop();
     stopped.stop = stop.get_token();  // reads, or it would find next to nothing
-    const Shelf read = rockmate_shelf(graph, stopped, kSilent);
-    ASSERT_EQ(found.drafts().size(), kept.drafts().size());
-    ASSERT_EQ(found.drafts().size(), read.drafts().size());
-    for (std::size_t i = 0; i < found.drafts().size(); ++i, ++drafts) {
-      const Draft& draft = found.drafts()[i];
-      for (const Shelf* other : {&kept, &read}) {
-        EXPECT_EQ(other->drafts()[i].peak, draft.peak);
-        EXPECT_EQ(other->drafts()[i].seconds, draft.seconds);
-        EXPECT_EQ(other->drafts()[i].runs(), draft.runs());
+    const std::vector<Shelf> read = rockmate_shelves(graph, stopped, kSilent);
+    ASSERT_EQ(found.size(), 2U);
+    for (std::size_t shelf = 0; shelf < found.size(); ++shelf) {
+      for (const auto* other : {&kept, &read}) {
+        drafts += expect_same(found[shelf], (*other)[shelf], graph);
       }
-    }
-    for (const double share : {0.8, 0.5, 0.3}) {
-      const auto bytes = Budget::share(share).on(graph);
-      const auto one = found.best_within(graph, *bytes, options_);
-      const auto two = read.best_within(graph, *bytes, options_);
-      ASSERT_EQ(one.has_value(), two.has_value());
-      if (!one) continue;
-      EXPECT_EQ(plan_to_json(*one, graph), plan_to_json(*two, graph));
-      EXPECT_EQ(one->candidates, two->candidates);
-      EXPECT_EQ(one->solver, two->solver);
     }
   }
   EXPECT_GT(drafts, 20U);
@@ -84,12 +91,13 @@ TEST_F(KeptPlansTest, AreTheSameAsThoseThatAreFound) {
 TEST_F(KeptPlansTest, KnowTheirPeaksAsTheJudgeFindsThem) {
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     const TrainingGraph graph = graph_of(seed);
-    const Shelf shelf = rockmate_shelf(graph, options_, kSilent);
-    for (const Draft& draft : shelf.drafts()) {
+    const std::vector<Shelf> shelves = rockmate_shelves(graph, options_, kSilent);
+    for (const Draft& draft : shelves.front().drafts()) {
       const auto trace =
           simulate(graph, schedule_from_runs(graph, draft.runs(), TakeOver::kWhereEqual));
       ASSERT_TRUE(trace.has_value());
       EXPECT_EQ(trace->peak, draft.peak) << "seed " << seed;
+      EXPECT_EQ(draft.judged, draft.peak);
       EXPECT_LE(trace->seconds.count(), draft.seconds.count() * (1 + 1e-9)) << "seed " << seed;
     }
   }
@@ -104,7 +112,8 @@ KeptPlans small(const TrainingGraph& graph) {
   const auto last = plans.add({});
   const auto both = plans.add({0, last, rotor::kNoPart});
   const auto again = plans.add({0, last, last});
-  kept.drafts = {{Bytes(100), Seconds(3), 0, again}, {Bytes(200), Seconds(2.5), 0, both}};
+  kept.curves = {{{Bytes(100), Bytes(90), Seconds(3), 0, again},
+                  {Bytes(200), Bytes(95), Seconds(2.5), 0, both}}};
   kept.chains.push_back(std::move(plans));
   kept.origin = {7, "glpk"};
   kept.is_judged = true;
@@ -120,12 +129,13 @@ TEST_F(KeptPlansTest, AreReadAsTheyAreWritten) {
   EXPECT_EQ(read->origin.candidates, 7U);
   EXPECT_EQ(read->origin.solver, "glpk");
   EXPECT_TRUE(read->is_judged);
-  ASSERT_EQ(read->drafts.size(), 2U);
+  const std::vector<KeptDraft>& drafts = read->curves.at(0);
+  ASSERT_EQ(drafts.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(read->chains[0].runs(read->drafts[i].plan), kept.chains[0].runs(kept.drafts[i].plan));
+    EXPECT_EQ(read->chains[0].runs(drafts[i].plan), kept.chains[0].runs(kept.curves[0][i].plan));
   }
-  EXPECT_GT(read->chains[0].runs(read->drafts[0].plan).size(),
-            read->chains[0].runs(read->drafts[1].plan).size());
+  EXPECT_GT(read->chains[0].runs(drafts[0].plan).size(),
+            read->chains[0].runs(drafts[1].plan).size());
 }
 
 // Whatever is changed: nothing, or plans that run.
@@ -145,7 +155,8 @@ TEST_F(KeptPlansTest, AreExecutableOrNotThereWhateverTheText) {
     const auto read = parse_kept_plans(damaged, graph);
     if (!read) continue;
     ++there;
-    for (const KeptDraft& draft : read->drafts) {
+    if (read->curves.empty()) continue;
+    for (const KeptDraft& draft : read->curves.front()) {
       const Runs runs = read->chains[draft.chain].runs(draft.plan);
       ASSERT_TRUE(simulate(graph, schedule_from_runs(graph, runs)).has_value()) << damaged;
     }
