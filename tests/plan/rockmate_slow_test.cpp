@@ -61,5 +61,28 @@ TEST(RockmatePlanner, IsNeverSlowerThanRotor) {
   }
 }
 
+// With addresses, too: a plan that beats another in live bytes may have no layout where that has
+// one.
+TEST(RockmatePlanner, IsNeverSlowerThanRotorOnBundledGraphs) {
+  if (linked_solvers().empty()) GTEST_SKIP() << "no solver is linked";
+  const std::filesystem::path graphs = std::filesystem::path(ROCKMATE_SOURCE_DIR) / "graphs";
+  for (const char* name : {"transformer.json", "unet.json"}) {
+    const TrainingGraph graph = read_graph(graphs / name);
+    PlanOptions two = options_of(Planner::kRotor), many = options_of(Planner::kRockmate);
+    two.layout = many.layout = true;
+    many.candidates = 25;
+    many.cache = std::filesystem::path(::testing::TempDir()) / "rockmate-bundled";
+    for (const double share : {0.8, 0.6, 0.4, 0.25}) {
+      const PlanResult with_two = plan(graph, Budget::share(share), two);
+      const PlanResult with_many = plan(graph, Budget::share(share), many);
+      ASSERT_TRUE(with_many.has_value() || !with_two.has_value()) << name << " at " << share;
+      if (!with_two.has_value()) continue;
+      EXPECT_LE(with_many->seconds.count(), with_two->seconds.count() * (1 + 1e-9))
+          << name << " at " << share;
+    }
+    std::filesystem::remove_all(*many.cache);
+  }
+}
+
 }  // namespace
 }  // namespace rockmate
