@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <stop_token>
 
@@ -101,6 +102,7 @@ class Finder {
     if (drafts.size() * graph_.ops().size() > kJudgedOps) return;
     report_("judging plans");
     std::atomic<bool> stopped = false;
+    std::exception_ptr failure;
     const int threads = rotor::team_size(options_.threads, drafts.size());
 #pragma omp parallel for schedule(dynamic, 16) num_threads(threads)
     for (std::size_t i = 0; i < drafts.size(); ++i) {
@@ -108,9 +110,15 @@ class Finder {
         stopped = true;
         continue;
       }
-      const Runs runs = kept_.chains[drafts[i]->chain].runs(drafts[i]->plan);
-      drafts[i]->judged = needed_by(graph_, runs, TakeOver::kWhereEqual, live_);
+      try {
+        const Runs runs = kept_.chains[drafts[i]->chain].runs(drafts[i]->plan);
+        drafts[i]->judged = needed_by(graph_, runs, TakeOver::kWhereEqual, live_);
+      } catch (...) {
+#pragma omp critical
+        failure = std::current_exception();
+      }
     }
+    if (failure) std::rethrow_exception(failure);
     kept_.is_judged = !stopped;
     is_complete_ &= !stopped;
     if (stopped) return;
