@@ -2,9 +2,11 @@
 //   1. first fit in each of the greedy orders; training plans mostly end here;
 //   2. the exact search at the goal, in rounds of doubling work over three rules, because a search
 //      that has taken a wrong turn near its root is better begun anew than continued;
-//   3. items pushing each other out at the goal, which also serves problems too large to search;
-//   4. both at capacities between the goal and the best height, by bisection.
-// Each takes a fixed share of the work that is left.
+//   3. where that finds that there is none, both at capacities between the goal and the best
+//      height, by bisection;
+//   4. else items pushing each other out, at capacities that come down to the goal step by step:
+//      each begins with the packing before, of which most stays as it is. This also serves problems
+//      too large to search.
 #include "schedule/packing.h"
 
 #include <algorithm>
@@ -19,6 +21,11 @@
 namespace rockmate {
 namespace {
 
+// The part of the work that the exact search may take for its first answer.
+constexpr std::uint64_t kSearchPart = 2;
+// Of what a packing is above the goal, the part that one step of the descent takes away.
+constexpr std::int64_t kDescent = 5;
+
 class Packer {
  public:
   Packer(const PackProblem& problem, const PackOptions& options)
@@ -30,8 +37,12 @@ class Packer {
   Placement run() {
     if (!options_.hint.empty()) try_order(order_of_hint());
     try_greedy_orders();
-    if (!done()) fits(goal_, work_.left() * 3 / 4);
-    bisect();
+    if (done()) return std::move(best_);
+    const bool is_searched = problem_.items.size() <= kMostSearchedItems;
+    const SearchEnd end =
+        is_searched ? search_at(goal_, work_.left() / kSearchPart) : SearchEnd::kOutOfWork;
+    if (end == SearchEnd::kNoneExists) bisect();
+    if (end == SearchEnd::kOutOfWork) descend();
     return std::move(best_);
   }
 
@@ -46,7 +57,9 @@ class Packer {
   void try_greedy_orders();
   SearchEnd search_at(Bytes capacity, std::uint64_t work);
   bool fits(Bytes capacity, std::uint64_t work);
+  bool eject_at(Bytes capacity, std::uint64_t work);
   void bisect();
+  void descend();
 
   const PackProblem& problem_;
   const Bytes goal_;
@@ -93,20 +106,21 @@ SearchEnd Packer::search_at(Bytes capacity, std::uint64_t work) {
   return SearchEnd::kOutOfWork;
 }
 
-// Whether a packing within the capacity is found. Two thirds of the work are the exact search's,
-// which is through with small problems, whatever the answer, and with some hard ones.
-bool Packer::fits(Bytes capacity, std::uint64_t work) {
-  const std::uint64_t left = work_.left();
-  if (problem_.items.size() <= kMostSearchedItems) {
-    const SearchEnd end = search_at(capacity, work / 3 * 2);
-    if (end != SearchEnd::kOutOfWork) return end == SearchEnd::kFound;
-  }
-  work -= std::min(work, left - work_.left());
+bool Packer::eject_at(Bytes capacity, std::uint64_t work) {
   WorkMeter meter(work);
   auto placement = eject_placement(problem_, capacity, best_, options_.seed, meter);
   work_.spend(work - meter.left());
   if (placement) keep(*std::move(placement));
   return placement.has_value();
+}
+
+// Whether a packing within the capacity is found. Two thirds of the work are the exact search's,
+// which is through with small problems, whatever the answer, and with some hard ones.
+bool Packer::fits(Bytes capacity, std::uint64_t work) {
+  const std::uint64_t left = work_.left();
+  const SearchEnd end = search_at(capacity, work / 3 * 2);
+  if (end != SearchEnd::kOutOfWork) return end == SearchEnd::kFound;
+  return eject_at(capacity, work - std::min(work, left - work_.left()));
 }
 
 // A search that runs out of work counts as a failure, so the result need not be the least height.
@@ -117,6 +131,15 @@ void Packer::bisect() {
     const Bytes middle{low.count() + (best_.height - low).count() / 2};
     if (middle == low) return;
     if (!fits(middle, work_.left() / (kProbes - probe))) low = middle;
+  }
+}
+
+// A step that fails has spent all that is left: one that is smaller would not have come further.
+void Packer::descend() {
+  while (!done()) {
+    const std::int64_t above = (best_.height - goal_).count();
+    const Bytes capacity = best_.height - Bytes(std::max<std::int64_t>(1, above / kDescent));
+    if (!eject_at(capacity, work_.left())) return;
   }
 }
 
