@@ -10,6 +10,9 @@
 namespace rockmate {
 namespace {
 
+// An arena that is no more than this part of the live bytes above them is tight.
+constexpr std::int64_t kTightPart = 200;
+
 struct Replayed {
   Schedule schedule;
   MemoryTrace trace;
@@ -114,7 +117,8 @@ Outcome try_runs(const TrainingGraph& graph, const Runs& runs, TakeOver take_ove
   if (options.layout && fixed <= budget) {
     layout = lay_out(replayed.trace, {.target = budget - fixed,
                                       .work_limit = start.work,
-                                      .hint = hint_of(graph, replayed, start.places)});
+                                      .hint = hint_of(graph, replayed, start.places),
+                                      .stop = options.stop});
     outcome.needed = std::max(outcome.needed, fixed + layout->arena_bytes);
   }
   if (outcome.needed > budget) return outcome;
@@ -129,11 +133,27 @@ std::optional<Plan> finish(const TrainingGraph& graph, const Runs& runs, TakeOve
   return try_runs(graph, runs, take_over, budget, options).plan;
 }
 
+void tighten(const TrainingGraph& graph, Plan& plan, const PlanOptions& options,
+             std::uint64_t work) {
+  if (!plan.layout) return;
+  const Bytes live = plan.peak - plan.static_bytes;
+  const Bytes goal = live + Bytes(live.count() / kTightPart);
+  if (plan.layout->arena_bytes <= goal) return;
+  const auto trace = simulate(graph, plan.schedule);
+  ROCKMATE_CHECK(trace.has_value(), trace.has_value() ? "" : trace.error().message);
+  LayoutOptions layout{.target = goal, .work_limit = work, .stop = options.stop};
+  for (const LayoutRow& row : plan.layout->rows) layout.hint.push_back(row.offset);
+  Layout tighter = lay_out(*trace, layout);
+  if (tighter.arena_bytes >= plan.layout->arena_bytes) return;
+  plan.layout = std::move(tighter);
+  check_plan(graph, plan);
+}
+
 Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
                 const PlanOptions& options, std::uint64_t layout_work) {
   const Replayed replayed = replay(graph, runs, take_over);
   if (!options.layout) return replayed.trace.peak;
-  const Layout layout = lay_out(replayed.trace, {.work_limit = layout_work});
+  const Layout layout = lay_out(replayed.trace, {.work_limit = layout_work, .stop = options.stop});
   return std::max(replayed.trace.peak, replayed.trace.static_bytes + layout.arena_bytes);
 }
 

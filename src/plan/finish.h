@@ -44,6 +44,11 @@ struct LayoutStart {
                                          TakeOver take_over, Bytes budget,
                                          const PlanOptions& options);
 
+/// Packs on, by at most so much work, where the arena of a plan is more than 0.5 % above what lives
+/// in it at one time; so a plan whose layout met the budget at once is as small as can be, too.
+void tighten(const TrainingGraph& graph, Plan& plan, const PlanOptions& options,
+             std::uint64_t work);
+
 /// The bytes that these runs need at least, layout included unless the options leave it out.
 [[nodiscard]] Bytes needed_by(const TrainingGraph& graph, const Runs& runs, TakeOver take_over,
                               const PlanOptions& options,

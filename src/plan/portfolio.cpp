@@ -25,6 +25,13 @@ constexpr double kBoundPart = 0.2;
 // How often Checkmate's budget gives way to a layout that does not fit.
 constexpr int kInnerBudgets = 4;
 
+// Steps of the packer for the plan that is handed out: some seconds, but no more than the search
+// may take by its limits, which leaves a part of the time for that.
+constexpr std::uint64_t kTightenWork = 1'000'000'000;
+constexpr std::uint64_t kTightenWorkPerMove = 5000;
+constexpr double kTightenWorkPerSecond = 2e8;
+constexpr double kTightenPart = 0.05;
+
 // The best of a shelf within the budget by its planner's count, or its leanest.
 Runs shelved_runs(const Shelf& shelf, Bytes budget) {
   const auto& drafts = shelf.drafts();
@@ -146,7 +153,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<Runs> s
   work.moves = moves;
   work.uses_all_time = !options_.work_limit && time_share > 0;
   if (options_.time_limit) {
-    const std::chrono::duration<double> limit(options_.time_limit->count());
+    const std::chrono::duration<double> limit(options_.time_limit->count() * (1 - kTightenPart));
     const auto now = std::chrono::steady_clock::now();
     const auto left = started_ + limit - now;
     work.deadline = now + std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -192,6 +199,12 @@ std::optional<Plan> Portfolio::checkmate_plan(Bytes budget, const std::optional<
 }
 
 std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
+  std::optional<Plan> best = draft_within(budget, time_share);
+  if (best) complete(*best);
+  return best;
+}
+
+std::optional<Plan> Portfolio::draft_within(Bytes budget, double time_share) {
   bound_ = bounds_.simplest();
   if (budget < floor_.bytes) return std::nullopt;
   std::optional<Plan> best;
@@ -210,7 +223,6 @@ std::optional<Plan> Portfolio::best_within(Bytes budget, double time_share) {
       keep_better(best, searched_within(budget, starts(budget), moves, time_share, best), "search");
     }
   }
-  if (best) state_bound(*best);
   return best;
 }
 
@@ -218,7 +230,14 @@ bool Portfolio::is_optimal(const Plan& plan) const {
   return plan.seconds.count() <= bound_.seconds.count() * (1 + 1e-9);
 }
 
-void Portfolio::state_bound(Plan& plan) const {
+void Portfolio::complete(Plan& plan) const {
+  std::uint64_t work = kTightenWork;
+  if (options_.work_limit) {
+    work = std::min(work / kTightenWorkPerMove, *options_.work_limit) * kTightenWorkPerMove;
+  } else if (const auto left = time_left()) {
+    work = std::min(work, static_cast<std::uint64_t>(left->count() * kTightenWorkPerSecond));
+  }
+  tighten(graph_, plan, options_, work);
   plan.lower_bound = std::min(bound_.seconds, plan.seconds);
   plan.proven_optimal = is_optimal(plan);
   if (solver_ && bound_.moment && plan.solver.empty()) plan.solver = to_string(solver_->name());
@@ -250,11 +269,11 @@ std::optional<Plan> Portfolio::leanest() {
     }
   }
   const Lean lean = *leanest_;
-  std::optional<Plan> best = best_within(lean.needed);
+  std::optional<Plan> best = draft_within(lean.needed, 1);
   auto known = finish(graph_, lean.runs, TakeOver::kWhereEqual, lean.needed, options_);
   if (known) known->planner = searches() ? "search" : std::string(to_string(options_.planner));
   keep_better(best, std::move(known), "leanest");
-  if (best) state_bound(*best);
+  if (best) complete(*best);
   return best;
 }
 

@@ -32,6 +32,8 @@ class Portfolio {
  private:
   [[nodiscard]] bool searches() const { return options_.planner == Planner::kPortfolio; }
   [[nodiscard]] const std::vector<Shelf>& shelves();
+  /// `best_within`, but for what is left to complete.
+  [[nodiscard]] std::optional<Plan> draft_within(Bytes budget, double time_share);
   [[nodiscard]] std::optional<Plan> plain_within(Bytes budget) const;
   [[nodiscard]] std::optional<Plan> shelved_within(Bytes budget);
   /// No longer than these moves take, or, with a share above 0 of a time that is limited, just as
@@ -48,7 +50,8 @@ class Portfolio {
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;
   [[nodiscard]] bool is_optimal(const Plan& plan) const;
-  void state_bound(Plan& plan) const;
+  /// What is left to do for a plan that is handed out.
+  void complete(Plan& plan) const;
 
   const TrainingGraph& graph_;
   const PlanOptions& options_;

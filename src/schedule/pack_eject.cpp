@@ -4,17 +4,17 @@
 // room that sliding them up and down could make is there for the one that looks for a place.
 //
 // What an item is worth: bytes times sections to begin with, for small items are easily placed
-// late, where a section counts the less the more room there is in it; and each time it comes back it
-// is worth more, so that no two items push each other out for ever, and those that are hard to place
-// get the places that there are.
+// late, where a section counts the less the more room there is in it; and each time it comes back
+// it is worth more, so that no two items push each other out for ever, and those that are hard to
+// place get the places that there are.
 //
 // Tried instead, on plans of random layered graphs (500 ops, the arena within 3 % of the load):
 // items that stay at fixed offsets until they are pushed out (gaps of 2.6, 4.4 and 6.4 % where this
 // reaches 1.2, 2.5 and 3.5 %, in more time); late acceptance over the order of first fit; overlaps
-// allowed and paid for by growing prices per pair, as in nesting; annealing with the area that waits
-// as energy (the least area, but many items); taking the item that is worth most, or that waits
-// longest, instead of any; other powers of bytes and sections as the first worth (no difference);
-// sections that count alike (2.1 % where this reaches 1.5 %, mean of ten runs).
+// allowed and paid for by growing prices per pair, as in nesting; annealing with the area that
+// waits as energy (the least area, but many items); taking the item that is worth most, or that
+// waits longest, instead of any; other powers of bytes and sections as the first worth (no
+// difference); sections that count alike (2.1 % where this reaches 1.5 %, mean of ten runs).
 #include "schedule/pack_eject.h"
 
 #include <algorithm>

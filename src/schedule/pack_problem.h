@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <span>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "rockmate/units.h"
@@ -40,16 +42,19 @@ struct Placement {
   Bytes height;
 };
 
-/// Elementary steps that may still be taken: a clock that runs alike on every machine.
+/// Elementary steps that may still be taken: a clock that runs alike on every machine. A stop
+/// spends what is left.
 class WorkMeter {
  public:
-  explicit WorkMeter(std::uint64_t limit) : left_(limit) {}
+  explicit WorkMeter(std::uint64_t limit, std::stop_token stop = {})
+      : left_(limit), stop_(std::move(stop)) {}
   void spend(std::uint64_t steps) { left_ -= steps < left_ ? steps : left_; }
-  [[nodiscard]] bool exhausted() const { return left_ == 0; }
+  [[nodiscard]] bool exhausted() const { return left_ == 0 || stop_.stop_requested(); }
   [[nodiscard]] std::uint64_t left() const { return left_; }
 
  private:
   std::uint64_t left_;
+  std::stop_token stop_;
 };
 
 }  // namespace rockmate

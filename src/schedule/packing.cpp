@@ -21,8 +21,10 @@
 namespace rockmate {
 namespace {
 
-// The part of the work that the exact search may take for its first answer.
-constexpr std::uint64_t kSearchPart = 2;
+// The exact search's part of the work, for its first answer: it hardly ever finds one for more
+// items than so many, unless soon.
+constexpr std::size_t kHopefulItems = 400;
+constexpr std::uint64_t kHopefulPart = 2, kOtherPart = 8;
 // Of what a packing is above the goal, the part that one step of the descent takes away.
 constexpr std::int64_t kDescent = 5;
 
@@ -32,15 +34,16 @@ class Packer {
       : problem_(problem),
         goal_(std::max(problem.bound, options.target.value_or(Bytes()))),
         options_(options),
-        work_(options.work_limit) {}
+        work_(options.work_limit, options.stop) {}
 
   Placement run() {
     if (!options_.hint.empty()) try_order(order_of_hint());
     try_greedy_orders();
     if (done()) return std::move(best_);
-    const bool is_searched = problem_.items.size() <= kMostSearchedItems;
+    const std::size_t n = problem_.items.size();
+    const std::uint64_t part = n <= kHopefulItems ? kHopefulPart : kOtherPart;
     const SearchEnd end =
-        is_searched ? search_at(goal_, work_.left() / kSearchPart) : SearchEnd::kOutOfWork;
+        n <= kMostSearchedItems ? search_at(goal_, work_.left() / part) : SearchEnd::kOutOfWork;
     if (end == SearchEnd::kNoneExists) bisect();
     if (end == SearchEnd::kOutOfWork) descend();
     return std::move(best_);
@@ -92,10 +95,10 @@ void Packer::try_greedy_orders() {
 
 SearchEnd Packer::search_at(Bytes capacity, std::uint64_t work) {
   const std::uint64_t n = problem_.items.size();
-  for (std::uint64_t round = 4 * n * n; work > 0; round *= 2) {
+  for (std::uint64_t round = 4 * n * n; work > 0 && !work_.exhausted(); round *= 2) {
     for (const SearchRule rule : kSearchRules) {
       const std::uint64_t share = std::min(round, work);
-      WorkMeter meter(share);
+      WorkMeter meter(share, options_.stop);
       SearchResult result = search_placement(problem_, capacity, rule, meter);
       work -= share - meter.left();
       work_.spend(share - meter.left());
@@ -107,7 +110,7 @@ SearchEnd Packer::search_at(Bytes capacity, std::uint64_t work) {
 }
 
 bool Packer::eject_at(Bytes capacity, std::uint64_t work) {
-  WorkMeter meter(work);
+  WorkMeter meter(work, options_.stop);
   auto placement = eject_placement(problem_, capacity, best_, options_.seed, meter);
   work_.spend(work - meter.left());
   if (placement) keep(*std::move(placement));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "rockmate/units.h"
@@ -30,6 +31,8 @@ struct PackOptions {
   /// A packing to begin with, one offset per item, or empty. Where it is sound, none higher is
   /// returned.
   std::vector<Bytes> hint = {};
+  /// Asked for, the best packing so far is the answer, soon.
+  std::stop_token stop = {};
 };
 
 struct Packing {

@@ -1,13 +1,13 @@
 // The order is any one in which an item comes after all that it lies above. Upwards through it, an
-// item's lowest offset is the highest level of the skyline over its sections; downwards, its highest
-// offset likewise. Sections, not pairs: one pass costs the sum of the widths, which the compiler
-// handles several at a time.
+// item's lowest offset is the highest level of the skyline over its sections; downwards, its
+// highest offset likewise. Sections, not pairs: one pass costs the sum of the widths, which the
+// compiler handles several at a time.
 //
 // Where does a new item go? Call those *low* that can end at or below its offset x. What lies below
 // a low item is low as well, so the order stays one when it is parted: the low ones, the new item,
 // the others. Of the others, who meets the new item must be able to lie above it; who cannot is in
-// its way. The lowest offsets of the low ones stay as they are, and so do the highest offsets of all
-// that comes after the last one taken out.
+// its way. The lowest offsets of the low ones stay as they are, and so do the highest offsets of
+// all that comes after the last one taken out.
 #include "schedule/stacking.h"
 
 #include <algorithm>
@@ -55,15 +55,15 @@ Stacking::Stacking(const PackProblem& problem, Bytes capacity)
 std::vector<std::uint32_t> Stacking::fill(const std::vector<Bytes>& offsets) {
   order_.resize(size_.size());
   std::iota(order_.begin(), order_.end(), 0U);
-  std::stable_sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return offsets[a] < offsets[b];
-  });
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return offsets[a] < offsets[b]; });
   const auto ends_above = [&](std::uint32_t i) {
     return offsets[i].count() / unit_ + size_[i] > capacity_;
   };
   std::erase_if(order_, ends_above);
   push_down(0);
-  // Sizes that were rounded up may have made a stack too high: what is pushed down has the last word.
+  // Sizes that were rounded up may have made a stack too high: what is pushed down has the last
+  // word.
   std::erase_if(order_, [&](std::uint32_t i) { return lowest_[i] + size_[i] > capacity_; });
   push_up(order_.size());
   std::vector<char> is_inside(size_.size());

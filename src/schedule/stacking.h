@@ -4,8 +4,8 @@
 //
 //   capacity  ______________________            A lies below B and C, which do not meet. C floats:
 //            |  B    |              |           its lowest offset is on A, its highest below the
-//            |_______|      C       |           ceiling. Who looks for room sees the gap under C and
-//            |   A   |______________|           the gap above it as one.
+//            |_______|      C       |           ceiling. Who looks for room sees the gap under C
+//            and |   A   |______________|           the gap above it as one.
 //            |_______|_____ A ______|
 #pragma once
 
@@ -30,10 +30,9 @@ class Stacking {
   /// Puts in the items that end within the capacity, in the order of these offsets, at which none
   /// overlap; gives the others.
   [[nodiscard]] std::vector<std::uint32_t> fill(const std::vector<Bytes>& offsets);
-  /// The items inside that can be in the way of `item`, to be offered to `offer_places`: at `offset`
-  /// those with lower - size < offset < upper are in the way, wherever they are moved.
-  void obstacles(std::uint32_t item, std::vector<PlacedEnd>& lower,
-                 std::vector<PlacedEnd>& upper);
+  /// The items inside that can be in the way of `item`, to be offered to `offer_places`: at
+  /// `offset` those with lower - size < offset < upper are in the way, wherever they are moved.
+  void obstacles(std::uint32_t item, std::vector<PlacedEnd>& lower, std::vector<PlacedEnd>& upper);
   /// Puts `item` in, at or below `offset`; those in its way are taken out and appended to `out`.
   void insert(std::uint32_t item, std::int32_t offset, std::vector<std::uint32_t>& out);
 
