@@ -17,7 +17,7 @@ constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
 constexpr double kSearchTime = 0.95;
 // Steps of the packer: a tenth of a second or two where a layout does not fit.
-constexpr std::uint64_t kLayoutWork = 30'000'000;
+constexpr std::uint64_t kLayoutWork = 200'000'000;
 constexpr double kHot = 1e-2;
 constexpr double kWarm = 1e-3;
 

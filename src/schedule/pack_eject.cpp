@@ -55,12 +55,13 @@ std::vector<double> worth_of(const PackProblem& problem) {
 
 class Ejection {
  public:
-  Ejection(const PackProblem& problem, Bytes capacity, const Placement& start, std::uint64_t seed)
+  Ejection(const PackProblem& problem, Bytes capacity, const std::vector<Bytes>& start,
+           std::uint64_t seed)
       : stacking_(problem, capacity),
         random_(seed),
         first_worth_(worth_of(problem)),
         worth_(first_worth_),
-        waiting_(stacking_.fill(start.offsets)) {}
+        waiting_(stacking_.fill(start)) {}
 
   // Places one that waits.
   void step() {
@@ -74,6 +75,7 @@ class Ejection {
   }
 
   [[nodiscard]] bool done() const { return waiting_.empty(); }
+  [[nodiscard]] const std::vector<std::uint32_t>& waiting() const { return waiting_; }
   [[nodiscard]] std::uint64_t work() const { return stacking_.work(); }
   [[nodiscard]] std::vector<Bytes> offsets() const { return stacking_.offsets(); }
 
@@ -111,7 +113,7 @@ std::optional<Placement> eject_placement(const PackProblem& problem, Bytes capac
                                          const Placement& start, std::uint64_t seed,
                                          WorkMeter& work) {
   if (problem.bound > capacity) return std::nullopt;
-  Ejection ejection(problem, capacity, start, seed);
+  Ejection ejection(problem, capacity, start.offsets, seed);
   while (!ejection.done()) {
     if (work.exhausted()) return std::nullopt;
     work.spend(ejection.work());
@@ -122,6 +124,29 @@ std::optional<Placement> eject_placement(const PackProblem& problem, Bytes capac
     placement.height = std::max(placement.height, placement.offsets[i] + problem.items[i].size);
   }
   return placement;
+}
+
+PartialPlacement eject_some(const PackProblem& problem, Bytes capacity,
+                            const std::vector<Bytes>& start, std::uint64_t seed, int steps) {
+  Ejection ejection(problem, capacity, start, seed);
+  const auto area_waiting = [&] {
+    double area = 0;
+    for (const std::uint32_t i : ejection.waiting()) {
+      const Extent& item = problem.items[i];
+      area += static_cast<double>(item.size.count()) * static_cast<double>(item.duration);
+    }
+    return area;
+  };
+  double least = area_waiting();
+  PartialPlacement best{ejection.offsets(), ejection.waiting()};
+  for (int k = 0; k < steps && !ejection.done(); ++k) {
+    ejection.step();
+    const double area = area_waiting();
+    if (area >= least) continue;
+    least = area;
+    best = {ejection.offsets(), ejection.waiting()};
+  }
+  return best;
 }
 
 }  // namespace rockmate

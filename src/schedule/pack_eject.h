@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "schedule/pack_problem.h"
 
@@ -15,5 +16,18 @@ namespace rockmate {
 [[nodiscard]] std::optional<Placement> eject_placement(const PackProblem& problem, Bytes capacity,
                                                        const Placement& start, std::uint64_t seed,
                                                        WorkMeter& work);
+
+/// Some items in their places, and those that wait for one.
+struct PartialPlacement {
+  std::vector<Bytes> offsets;
+  std::vector<std::uint32_t> waiting;
+};
+
+/// The same for a given number of steps, or until nobody waits; of the arrangements on the way,
+/// `start` among them, the one with the least bytes times duration waiting. No item has more bytes
+/// than the capacity.
+[[nodiscard]] PartialPlacement eject_some(const PackProblem& problem, Bytes capacity,
+                                          const std::vector<Bytes>& start, std::uint64_t seed,
+                                          int steps);
 
 }  // namespace rockmate

@@ -45,6 +45,8 @@ constexpr Prices kArenaPrices{4e-3, 10, 1e-4};
 constexpr double kStepsPerCycle = 600;
 // Of items in the arena, after each move of the plan.
 constexpr int kPushes = 3;
+// Moves after which all items are rearranged at once.
+constexpr std::uint64_t kMovesPerRearrangement = 256;
 
 class Annealing {
  public:
@@ -120,6 +122,10 @@ class Annealing {
     for (int k = 0; arena && k < kPushes && !arena->fits(); ++k) {
       arena->push(temperature / (price * per_budget_));
       arena->commit();
+      if (arena->fits()) keep_best(state, arena);
+    }
+    if (arena && !arena->fits() && best_.moves % kMovesPerRearrangement == 0) {
+      arena->rearrange();
       if (arena->fits()) keep_best(state, arena);
     }
   }

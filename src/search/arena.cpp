@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "schedule/pack_eject.h"
+#include "schedule/pack_problem.h"
 #include "schedule/packing.h"
 
 namespace rockmate::search {
@@ -15,6 +17,8 @@ constexpr std::uint64_t kFirstWork = 20'000'000;
 constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
 // Of the pushes, those of items that have a place.
 constexpr double kMoveInside = 0.3;
+// Steps of the packer for each rearrangement.
+constexpr int kRearrangeSteps = 40;
 
 // Of the sizes of all that may lie in the arena.
 std::int64_t common_divisor(const Problem& problem) {
@@ -162,6 +166,31 @@ void Arena::push(double temperature) {
   change(id, item);
 }
 
+void Arena::rearrange() {
+  std::vector<std::uint32_t> ids;
+  std::vector<PackItem> to_pack;
+  std::vector<Bytes> start;
+  for (std::uint32_t id = 0; id < items_.size(); ++id) {
+    const Item& item = items_[id];
+    if (item.status == Status::kGone || item.size > capacity_) continue;
+    ids.push_back(id);
+    to_pack.push_back({begin_slot(item), end_slot(item), Bytes(item.size)});
+    start.push_back(Bytes(item.status == Status::kInside ? item.offset : capacity_));
+  }
+  const PackProblem problem = reduce(to_pack);
+  const PartialPlacement arranged =
+      eject_some(problem, Bytes(capacity_), start, random_.below(1U << 31), kRearrangeSteps);
+  for (std::size_t k = 0; k < problem.items.size(); ++k) {
+    Item& item = items_[ids[problem.origin[k]]];
+    item.offset = arranged.offsets[k].count();
+    item.status = Status::kInside;
+  }
+  for (const std::uint32_t k : arranged.waiting) {
+    items_[ids[problem.origin[k]]].status = Status::kOutside;
+  }
+  list_all();
+}
+
 // Those that `item` meets; without branches, which nobody could predict.
 void Arena::collect(const Item& item, const std::vector<Row>& rows,
                     std::vector<PlacedEnd>& out) const {
@@ -230,6 +259,27 @@ void Arena::list(std::uint32_t id) {
   };
   insert(by_lower_, item.offset);
   insert(by_upper_, item.offset + item.size);
+}
+
+void Arena::list_all() {
+  outside_.clear();
+  by_lower_.clear();
+  by_upper_.clear();
+  for (std::uint32_t id = 0; id < items_.size(); ++id) {
+    Item& item = items_[id];
+    if (item.status == Status::kOutside) {
+      item.outside_at = static_cast<std::uint32_t>(outside_.size());
+      outside_.push_back(id);
+    }
+    if (item.status != Status::kInside) continue;
+    by_lower_.push_back({item.offset, item.size, item.first, item.last, id});
+    by_upper_.push_back({item.offset + item.size, item.size, item.first, item.last, id});
+  }
+  const auto by_place = [](const Row& a, const Row& b) {
+    return a.at != b.at ? a.at < b.at : a.id < b.id;
+  };
+  std::sort(by_lower_.begin(), by_lower_.end(), by_place);
+  std::sort(by_upper_.begin(), by_upper_.end(), by_place);
 }
 
 void Arena::unlist(std::uint32_t id) {

@@ -39,6 +39,9 @@ class Arena {
   /// Moves an item to a place where those that must leave it are small and short-lived; to a worse
   /// arrangement only with the probability exp(-rise / temperature), in the unit of `outside`.
   void push(double temperature);
+  /// Lets all items float up and down while some push others out; never for more outside. Between
+  /// moves only: it cannot be rolled back.
+  void rearrange();
   void commit();
   void rollback();
 
@@ -72,6 +75,7 @@ class Arena {
 
   void find_groups();
   void lay_out_all();
+  void list_all();
   void renew(ValueId group);
   void renew_workspace(RunId run);
   [[nodiscard]] std::vector<Item> chains(ValueId group) const;
