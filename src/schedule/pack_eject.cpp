@@ -128,20 +128,23 @@ std::optional<Placement> eject_placement(const PackProblem& problem, Bytes capac
 
 PartialPlacement eject_some(const PackProblem& problem, Bytes capacity,
                             const std::vector<Bytes>& start, std::uint64_t seed, int steps) {
-  Ejection ejection(problem, capacity, start, seed);
-  const auto area_waiting = [&] {
+  const auto area_of = [&](const std::vector<std::uint32_t>& waiting) {
     double area = 0;
-    for (const std::uint32_t i : ejection.waiting()) {
+    for (const std::uint32_t i : waiting) {
       const Extent& item = problem.items[i];
       area += static_cast<double>(item.size.count()) * static_cast<double>(item.duration);
     }
     return area;
   };
-  double least = area_waiting();
-  PartialPlacement best{ejection.offsets(), ejection.waiting()};
+  PartialPlacement best{start, {}};
+  for (std::uint32_t i = 0; i < start.size(); ++i) {
+    if (start[i] + problem.items[i].size > capacity) best.waiting.push_back(i);
+  }
+  double least = area_of(best.waiting);
+  Ejection ejection(problem, capacity, start, seed);
   for (int k = 0; k < steps && !ejection.done(); ++k) {
     ejection.step();
-    const double area = area_waiting();
+    const double area = area_of(ejection.waiting());
     if (area >= least) continue;
     least = area;
     best = {ejection.offsets(), ejection.waiting()};

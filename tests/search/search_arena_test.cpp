@@ -1,5 +1,6 @@
-// After any series of moves and pushes, kept or undone, the arena holds storages and workspaces
-// that the judge knows, none over another, and it says that all fit only where all are inside.
+// After any series of moves, pushes, kept or undone, and rearrangements, the arena holds storages
+// and workspaces that the judge knows, none over another, and it says that all fit only where all
+// are inside.
 #include "search/arena.h"
 
 #include <gtest/gtest.h>
@@ -102,6 +103,11 @@ void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
     } else {
       arena.rollback();
     }
+    expect_agreement(graph, state, arena, capacity);
+    if (!random.chance(0.1)) continue;
+    const double outside = arena.outside();
+    arena.rearrange();
+    EXPECT_LE(arena.outside(), outside * (1 + 1e-12));
     expect_agreement(graph, state, arena, capacity);
   }
 }
