@@ -62,9 +62,9 @@ std::vector<std::uint32_t> Stacking::fill(const std::vector<Bytes>& offsets) {
   };
   std::erase_if(order_, ends_above);
   push_down(0);
-  // Sizes that were rounded up may have made a stack too high: what is pushed down has the last
-  // word.
-  std::erase_if(order_, [&](std::uint32_t i) { return lowest_[i] + size_[i] > capacity_; });
+  // Sizes that were rounded up may have made a stack too high.
+  const auto too_high = [&](std::uint32_t i) { return lowest_[i] + size_[i] > capacity_; };
+  if (std::erase_if(order_, too_high) > 0) push_down(0);
   push_up(order_.size());
   std::vector<char> is_inside(size_.size());
   for (const std::uint32_t i : order_) is_inside[i] = true;

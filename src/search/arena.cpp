@@ -18,7 +18,7 @@ constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
 // Of the pushes, those of items that have a place.
 constexpr double kMoveInside = 0.3;
 // Steps of the packer for each rearrangement.
-constexpr int kRearrangeSteps = 40;
+constexpr int kRearrangeSteps = 120;
 
 // Of the sizes of all that may lie in the arena.
 std::int64_t common_divisor(const Problem& problem) {
