@@ -16,8 +16,10 @@ constexpr std::uint64_t kMoveWithPlaces = 5;
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
 constexpr double kSearchTime = 0.95;
-// Steps of the packer: a tenth of a second or two where a layout does not fit.
-constexpr std::uint64_t kLayoutWork = 200'000'000;
+// Steps of the packer where a layout does not fit: by moves, about as long as these take, and
+// within a tenth of a second and one or two.
+constexpr std::uint64_t kLayoutWorkPerMove = 2000;
+constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 300'000'000;
 constexpr double kHot = 1e-2;
 constexpr double kWarm = 1e-3;
 
@@ -62,7 +64,8 @@ void Lane::search_live(const Round& round) {
   Round rest = round;
   rest.is_hot = false;
   if (result.feasible && (is_better || is_fragmented_)) {
-    const Bytes needed = keep(result);
+    const Bytes needed =
+        keep(result, std::clamp(round.moves * kLayoutWorkPerMove, kLayoutWork, kMostLayoutWork));
     if (needed <= budget_) return;
     is_fragmented_ = true;
     inner_ = std::max(floor_, std::min(inner_, budget_ - Bytes((needed - budget_).count() / 2)));
@@ -79,14 +82,14 @@ void Lane::search_places(const Round& round, const Runs& from) {
   search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
   search.layout = true;
   const SearchResult result = improve(graph_, budget_, from, search);
-  if (result.feasible) keep(result);
+  if (result.feasible) keep(result, kLayoutWork);
 }
 
 // Lays out what would be the best plan; the bytes that it needs.
-Bytes Lane::keep(const SearchResult& result) {
+Bytes Lane::keep(const SearchResult& result, std::uint64_t layout_work) {
   if (found_ && result.seconds >= found_->plan.seconds) return budget_;
   Outcome outcome = try_runs(graph_, result.runs, TakeOver::kWhereEqual, budget_, options_,
-                             {.places = result.places, .work = kLayoutWork});
+                             {.places = result.places, .work = layout_work});
   if (outcome.plan && (!found_ || outcome.plan->seconds < found_->plan.seconds)) {
     outcome.plan->planner = "search";
     found_ = FoundPlan{*std::move(outcome.plan), result.runs};

@@ -54,7 +54,7 @@ class Lane {
   void search_live(const Round& round);
   void search_places(const Round& round, const Runs& from);
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
-  Bytes keep(const SearchResult& result);
+  Bytes keep(const SearchResult& result, std::uint64_t layout_work);
 
   const TrainingGraph& graph_;
   const PlanOptions& options_;
