@@ -1,7 +1,12 @@
-// How close does the arena come to the peak of live bytes, and how long does that take?
-// Arguments: graphs (*.json, rockmate.graph/1), packing problems (*.csv with a header line
-// id,lower,upper,size; half-open), or a number: that many random items of a training-like shape.
-// Graphs are measured on the plain iteration and on three random recomputation sequences each.
+// How close does the arena come to the peak of live bytes, with how much work and in how long?
+//
+//   layout_benchmark [--work=STEPS,STEPS,...] [--target=BYTES] PROBLEM...
+//
+// Problems: graphs (*.json, rockmate.graph/1), items to pack (*.csv with a header line
+// id,lower,upper,size; half-open), a number N: that many random items of a training-like shape, or
+// tangled:N:SEED: the values of N ops that read others far and near, with no order in their deaths.
+// Graphs are measured on the plain iteration and on three random recomputation sequences each. One
+// line for each work limit; 1 is first fit alone.
 // Every packing is checked against its load bound and for overlaps.
 #include <fmt/format.h>
 
@@ -51,8 +56,8 @@ bool is_sound(const std::vector<PackItem>& items, const Packing& packing) {
   return packing.height >= max_load(items);
 }
 
-bool measure(const std::string& name, const std::vector<PackItem>& items,
-             const PackOptions& options) {
+bool measure_once(const std::string& name, const std::vector<PackItem>& items,
+                  const PackOptions& options) {
   const Bytes bound = max_load(items);
   const auto start = std::chrono::steady_clock::now();
   const Packing packing = pack(items, options);
@@ -62,9 +67,23 @@ bool measure(const std::string& name, const std::vector<PackItem>& items,
       bound == Bytes()
           ? 0
           : static_cast<double>(packing.height.count()) / static_cast<double>(bound.count()) - 1;
-  fmt::print("{:<44} {:>7} items  bound {:>12}  height {:>12}  +{:.3f} %  {:.3f} s{}\n", name,
-             items.size(), bound.count(), packing.height.count(), 100 * excess, seconds.count(),
-             sound ? "" : "  UNSOUND");
+  fmt::print(
+      "{:<44} {:>7} items  work {:>11}  bound {:>12}  height {:>12}  +{:.3f} %  {:.3f} s{}\n", name,
+      items.size(), options.work_limit, bound.count(), packing.height.count(), 100 * excess,
+      seconds.count(), sound ? "" : "  UNSOUND");
+  return sound;
+}
+
+struct Limits {
+  std::vector<std::uint64_t> works = {PackOptions().work_limit};
+  std::optional<Bytes> target = std::nullopt;
+};
+
+bool measure(const std::string& name, const std::vector<PackItem>& items, const Limits& limits) {
+  bool sound = true;
+  for (const std::uint64_t work : limits.works) {
+    sound &= measure_once(name, items, {.target = limits.target, .work_limit = work});
+  }
   return sound;
 }
 
@@ -93,7 +112,7 @@ Runs with_recomputation(const TrainingGraph& graph, std::uint64_t seed) {
   return without_idle_runs(graph, runs);
 }
 
-bool measure_graph(const std::string& file, const PackOptions& options) {
+bool measure_graph(const std::string& file, const Limits& limits) {
   const TrainingGraph graph = read_graph(file);
   bool sound = true;
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
@@ -104,7 +123,7 @@ bool measure_graph(const std::string& file, const PackOptions& options) {
       return false;
     }
     sound &= measure(fmt::format("{} ({} again)", graph.name(), trace->recomputations),
-                     items_of(*trace), options);
+                     items_of(*trace), limits);
   }
   return sound;
 }
@@ -140,6 +159,31 @@ std::vector<PackItem> random_items(std::size_t count) {
   return items;
 }
 
+// Op i makes value i and reads some values that were made shortly before it, and some made any time
+// before; a value dies at its last reader.
+std::vector<PackItem> tangled_items(std::size_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  constexpr std::size_t kNear = 20;
+  std::vector<PackItem> items;
+  for (std::size_t i = 0; i < count; ++i) {
+    items.push_back({i, i + 1, Bytes(static_cast<std::int64_t>(2 + random() % 460) * 10)});
+    if (i == 0) continue;
+    for (std::size_t near = 0; near < 3; ++near) {
+      items[i - 1 - random() % std::min(i, kNear)].end = i + 1;
+    }
+    for (std::size_t far = random() % 3; far > 0; --far) items[random() % i].end = i + 1;
+  }
+  return items;
+}
+
+std::vector<std::uint64_t> numbers(std::string list, char separator) {
+  std::replace(list.begin(), list.end(), separator, ' ');
+  std::istringstream fields(list);
+  std::vector<std::uint64_t> found;
+  for (std::uint64_t number = 0; fields >> number;) found.push_back(number);
+  return found;
+}
+
 bool ends_with(const std::string& text, const std::string& ending) {
   return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
 }
@@ -150,19 +194,22 @@ bool ends_with(const std::string& text, const std::string& ending) {
 int main(int argc, char** argv) {
   using namespace rockmate;
   bool sound = true;
-  PackOptions options;
+  Limits limits;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.rfind("--work=", 0) == 0) {
-      options.work_limit = std::stoull(argument.substr(7));
+      limits.works = numbers(argument.substr(7), ',');
     } else if (argument.rfind("--target=", 0) == 0) {
-      options.target = Bytes(std::stoll(argument.substr(9)));
+      limits.target = Bytes(std::stoll(argument.substr(9)));
     } else if (ends_with(argument, ".json")) {
-      sound &= measure_graph(argument, options);
+      sound &= measure_graph(argument, limits);
     } else if (ends_with(argument, ".csv")) {
-      sound &= measure(argument, read_csv(argument), options);
+      sound &= measure(argument, read_csv(argument), limits);
+    } else if (argument.rfind("tangled:", 0) == 0) {
+      const auto given = numbers(argument.substr(8), ':');
+      sound &= measure(argument, tangled_items(given.at(0), given.at(1)), limits);
     } else {
-      sound &= measure("random", random_items(std::stoull(argument)), options);
+      sound &= measure("random", random_items(std::stoull(argument)), limits);
     }
   }
   return sound ? 0 : 1;
