@@ -27,6 +27,8 @@ constexpr std::size_t kHopefulItems = 400;
 constexpr std::uint64_t kHopefulPart = 2, kOtherPart = 8;
 // Of what a packing is above the goal, the part that one step of the descent takes away.
 constexpr std::int64_t kDescent = 5;
+// What one attempt may take of the work that is left; and how many there are at most that fail.
+constexpr std::uint64_t kAttemptPart = 4, kMostAttempts = 20;
 
 class Packer {
  public:
@@ -60,7 +62,7 @@ class Packer {
   void try_greedy_orders();
   SearchEnd search_at(Bytes capacity, std::uint64_t work);
   bool fits(Bytes capacity, std::uint64_t work);
-  bool eject_at(Bytes capacity, std::uint64_t work);
+  bool eject_at(Bytes capacity, std::uint64_t work, std::uint64_t seed);
   void bisect();
   void descend();
 
@@ -109,9 +111,9 @@ SearchEnd Packer::search_at(Bytes capacity, std::uint64_t work) {
   return SearchEnd::kOutOfWork;
 }
 
-bool Packer::eject_at(Bytes capacity, std::uint64_t work) {
+bool Packer::eject_at(Bytes capacity, std::uint64_t work, std::uint64_t seed) {
   WorkMeter meter(work, options_.stop);
-  auto placement = eject_placement(problem_, capacity, best_, options_.seed, meter);
+  auto placement = eject_placement(problem_, capacity, best_, seed, meter);
   work_.spend(work - meter.left());
   if (placement) keep(*std::move(placement));
   return placement.has_value();
@@ -123,7 +125,7 @@ bool Packer::fits(Bytes capacity, std::uint64_t work) {
   const std::uint64_t left = work_.left();
   const SearchEnd end = search_at(capacity, work / 3 * 2);
   if (end != SearchEnd::kOutOfWork) return end == SearchEnd::kFound;
-  return eject_at(capacity, work - std::min(work, left - work_.left()));
+  return eject_at(capacity, work - std::min(work, left - work_.left()), options_.seed);
 }
 
 // A search that runs out of work counts as a failure, so the result need not be the least height.
@@ -137,12 +139,15 @@ void Packer::bisect() {
   }
 }
 
-// A step that fails has spent all that is left: one that is smaller would not have come further.
+// A step that fails is tried again, half as high and with other random numbers.
 void Packer::descend() {
-  while (!done()) {
+  const std::uint64_t least = work_.left() / kMostAttempts + 1;
+  std::int64_t part = kDescent;
+  for (std::uint64_t seed = options_.seed; !done() && !work_.exhausted(); ++seed) {
     const std::int64_t above = (best_.height - goal_).count();
-    const Bytes capacity = best_.height - Bytes(std::max<std::int64_t>(1, above / kDescent));
-    if (!eject_at(capacity, work_.left())) return;
+    const Bytes capacity = best_.height - Bytes(std::max<std::int64_t>(1, above / part));
+    const std::uint64_t share = std::max(work_.left() / kAttemptPart, least);
+    if (!eject_at(capacity, std::min(share, work_.left()), seed)) part *= 2;
   }
 }
 
