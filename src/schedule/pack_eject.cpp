@@ -127,7 +127,7 @@ std::optional<Placement> eject_placement(const PackProblem& problem, Bytes capac
 }
 
 PartialPlacement eject_some(const PackProblem& problem, Bytes capacity,
-                            const std::vector<Bytes>& start, std::uint64_t seed, int steps) {
+                            const std::vector<Bytes>& start, std::uint64_t seed, WorkMeter& work) {
   const auto area_of = [&](const std::vector<std::uint32_t>& waiting) {
     double area = 0;
     for (const std::uint32_t i : waiting) {
@@ -142,7 +142,8 @@ PartialPlacement eject_some(const PackProblem& problem, Bytes capacity,
   }
   double least = area_of(best.waiting);
   Ejection ejection(problem, capacity, start, seed);
-  for (int k = 0; k < steps && !ejection.done(); ++k) {
+  while (!ejection.done() && !work.exhausted()) {
+    work.spend(ejection.work());
     ejection.step();
     const double area = area_of(ejection.waiting());
     if (area >= least) continue;

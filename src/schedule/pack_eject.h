@@ -23,11 +23,11 @@ struct PartialPlacement {
   std::vector<std::uint32_t> waiting;
 };
 
-/// The same for a given number of steps, or until nobody waits; of the arrangements on the way,
+/// The same until nobody waits or the work is spent; of the arrangements on the way,
 /// `start` among them, the one with the least bytes times duration waiting. No item has more bytes
 /// than the capacity.
 [[nodiscard]] PartialPlacement eject_some(const PackProblem& problem, Bytes capacity,
                                           const std::vector<Bytes>& start, std::uint64_t seed,
-                                          int steps);
+                                          WorkMeter& work);
 
 }  // namespace rockmate

@@ -17,8 +17,8 @@ constexpr std::uint64_t kFirstWork = 20'000'000;
 constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
 // Of the pushes, those of items that have a place.
 constexpr double kMoveInside = 0.3;
-// Steps of the packer for each rearrangement.
-constexpr int kRearrangeSteps = 120;
+// Steps of the packer for each rearrangement, by items: a search of more items is slower, too.
+constexpr std::uint64_t kRearrangeWork = 2000;
 
 // Of the sizes of all that may lie in the arena.
 std::int64_t common_divisor(const Problem& problem) {
@@ -178,8 +178,9 @@ void Arena::rearrange() {
     start.push_back(Bytes(item.status == Status::kInside ? item.offset : capacity_));
   }
   const PackProblem problem = reduce(to_pack);
+  WorkMeter work(kRearrangeWork * problem.items.size());
   const PartialPlacement arranged =
-      eject_some(problem, Bytes(capacity_), start, random_.below(1U << 31), kRearrangeSteps);
+      eject_some(problem, Bytes(capacity_), start, random_.below(1U << 31), work);
   for (std::size_t k = 0; k < problem.items.size(); ++k) {
     Item& item = items_[ids[problem.origin[k]]];
     item.offset = arranged.offsets[k].count();
