@@ -64,8 +64,8 @@ void Lane::search_live(const Round& round) {
   Round rest = round;
   rest.is_hot = false;
   if (result.feasible && (is_better || is_fragmented_)) {
-    const Bytes needed =
-        keep(result, std::clamp(round.moves * kLayoutWorkPerMove, kLayoutWork, kMostLayoutWork));
+    const std::uint64_t counted = std::min(round.moves, kMostLayoutWork / kLayoutWorkPerMove);
+    const Bytes needed = keep(result, std::max(kLayoutWork, counted * kLayoutWorkPerMove));
     if (needed <= budget_) return;
     is_fragmented_ = true;
     inner_ = std::max(floor_, std::min(inner_, budget_ - Bytes((needed - budget_).count() / 2)));

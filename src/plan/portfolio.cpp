@@ -24,13 +24,12 @@ constexpr std::uint64_t kLeanPart = 4;
 constexpr double kBoundPart = 0.2;
 // How often Checkmate's budget gives way to a layout that does not fit.
 constexpr int kInnerBudgets = 4;
-
 // Steps of the packer for the plan that is handed out: some seconds, but no more than the search
 // may take by its limits, which leaves a part of the time for that.
 constexpr std::uint64_t kTightenWork = 2'000'000'000;
 constexpr std::uint64_t kTightenWorkPerMove = 5000;
 constexpr double kTightenWorkPerSecond = 2e8;
-constexpr double kTightenPart = 0.1;
+constexpr double kTightenPart = 0.05;
 
 // The best of a shelf within the budget by its planner's count, or its leanest.
 Runs shelved_runs(const Shelf& shelf, Bytes budget) {
