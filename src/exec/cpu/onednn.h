@@ -107,6 +107,7 @@ class Sequence {
 namespace rockmate::cpu {
 
 void add_onednn_convolutions(Makers& makers);
+void add_onednn_pointwise(Makers& makers);
 void add_onednn_products(Makers& makers);
 
 }  // namespace rockmate::cpu
