@@ -1,7 +1,7 @@
 // The gradients of 1 x 1 convolutions, as products on rows of pixels, which need no other format:
 // by the image; and by weights so large that their tiles keep all threads busy. With strides, the
-// rows that take part lie side by side in the workspace: oneDNN's gradients take twice as long
-// there.
+// rows that take part lie side by side in the workspace: on small images with large weights,
+// oneDNN's gradients take twice as long.
 
 #include <algorithm>
 
@@ -88,6 +88,7 @@ std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
   const Pointwise conv(kernel);
   if (conv.in * conv.out < kLargeWeight) return std::nullopt;
   const bool packs = conv.has_strides();
+  if (packs && conv.in * conv.out < conv.pixels() * (conv.in + conv.out)) return std::nullopt;
   Multiplication by(
       {1, conv.out, conv.pixels(), conv.in, {conv.out, true}, {conv.in, false}, {0}, {0}});
   const auto body = [=, by = std::move(by)](const Run& run) {
