@@ -71,6 +71,17 @@ std::vector<Case> cases() {
          const TensorId x = line(b, b.conv(image(b, "x", {2, 16, 10, 12}), 8, {3}, same), "n");
          return b.relu(b.add(r, x));
        }},
+      {"strided_pointwise_residual", "conv sub mul add add relu",
+       [](GraphBuilder& b) {
+         const ConvOptions options{.stride = {2, 3}};
+         const TensorId r = b.max_pool(image(b, "r", {3, 70, 8, 8}), {2});
+         const TensorId x = b.conv(image(b, "x", {3, 40, 7, 12}), 70, {1}, options);
+         return b.relu(b.add(line(b, x, "n"), r));
+       }},
+      {"pointwise_of_many_pixels", "conv sub mul add clip",
+       [](GraphBuilder& b) {
+         return b.relu6(line(b, b.conv(image(b, "x", {2, 6, 40, 40}), 18, {1}), "n"));
+       }},
       {"residual_of_its_own_input", "conv add relu",
        [=](GraphBuilder& b) {
          const TensorId x = image(b, "x", {2, 8, 10, 12});

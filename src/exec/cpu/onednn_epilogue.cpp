@@ -1,6 +1,7 @@
 #include "exec/cpu/onednn_epilogue.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace rockmate::cpu::onednn {
 namespace {
@@ -12,6 +13,30 @@ bool is_per_channel(const TensorType& type, const TensorType& result) {
   const std::size_t behind = result.shape.size() - 2;  // axes behind the channels
   const std::size_t rank = type.shape.size();
   return count == result.shape[1] && rank > behind && type.shape[rank - 1 - behind] == count;
+}
+
+struct Row {
+  const float* result;
+  const float* scale;
+  const float* shift;
+  const float* addend;
+  float* y;
+};
+
+void finish_row(const Row& row, float low, float high, std::int64_t count) {
+  const auto clamped = [=](float x) {
+    x = x < low ? low : x;
+    return x > high ? high : x;
+  };
+  if (row.addend == nullptr) {
+    for (std::int64_t c = 0; c < count; ++c) {
+      row.y[c] = clamped(row.result[c] * row.scale[c] + row.shift[c]);
+    }
+    return;
+  }
+  for (std::int64_t c = 0; c < count; ++c) {
+    row.y[c] = clamped(row.result[c] * row.scale[c] + row.shift[c] + row.addend[c]);
+  }
 }
 
 }  // namespace
@@ -83,6 +108,24 @@ void Epilogue::add_to(dnnl::primitive_attr& attributes) const {
   if (activation_)
     behind.append_eltwise(1, activation_->how, activation_->alpha, activation_->beta);
   attributes.set_post_ops(behind);
+}
+
+bool Epilogue::is_clamp() const {
+  return !activation_ || activation_->how == dnnl::algorithm::eltwise_relu ||
+         activation_->how == dnnl::algorithm::eltwise_clip;
+}
+
+void Epilogue::finish(const float* result, const float* scale, const float* shift,
+                      const float* addend, float* y, std::int64_t count) const {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  float low = -kInfinity;
+  float high = kInfinity;
+  if (activation_) {
+    const bool is_clip = activation_->how == dnnl::algorithm::eltwise_clip;
+    low = is_clip ? activation_->alpha : 0;
+    if (is_clip) high = activation_->beta;
+  }
+  finish_row({result, scale, shift, addend, y}, low, high, count);
 }
 
 void Epilogue::write_line(const Run& run, const float* bias, std::int64_t channels, float* scale,

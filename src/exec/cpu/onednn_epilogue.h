@@ -35,6 +35,12 @@ class Epilogue {
   /// For a primitive that adds its result to what lies there, if there is an addend.
   void add_to(dnnl::primitive_attr& attributes) const;
 
+  /// The same without oneDNN, where the activation is none or a clamp.
+  [[nodiscard]] bool is_clamp() const;
+  /// Of `count` channels of a pixel; `addend` may be null, and y lie on it.
+  void finish(const float* result, const float* scale, const float* shift, const float* addend,
+              float* y, std::int64_t count) const;
+
   /// Writes one number per channel: `scale` may be null without one. `bias` may be null.
   void write_line(const Run& run, const float* bias, std::int64_t channels, float* scale,
                   float* shift) const;

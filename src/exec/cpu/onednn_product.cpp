@@ -36,11 +36,15 @@ Multiplication::Multiplication(Product product) : product_(std::move(product)) {
   column_count_ = ceil_div(product_.columns, columns_);
 }
 
-void Multiplication::run(const Addresses& to, int threads) const {
+void Multiplication::run(const Addresses& to, int threads,
+                         const std::function<void(const Tile&)>& finish) const {
   const OneThread one_thread;
   parallel_for(threads, product_.products * row_count_ * column_count_, 1,
                [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) multiply_tile(to, i);
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const Tile done = multiply_tile(to, i);
+                   if (finish) finish(done);
+                 }
                });
 }
 
@@ -62,7 +66,7 @@ bool Multiplication::begin_tile(const Addresses& to, std::int64_t at, std::int64
   return to.addend != nullptr || to.bias != nullptr;
 }
 
-void Multiplication::multiply_tile(const Addresses& to, std::int64_t index) const {
+Multiplication::Tile Multiplication::multiply_tile(const Addresses& to, std::int64_t index) const {
   const std::int64_t column = index % column_count_ * columns_;
   const std::int64_t row = index / column_count_ % row_count_ * rows_;
   const auto p = static_cast<std::size_t>(index / column_count_ / row_count_);
@@ -77,6 +81,7 @@ void Multiplication::multiply_tile(const Addresses& to, std::int64_t index) cons
                  to.b + product_.b_starts[p] + product_.b.at(0, column), product_.b.columns,
                  adds ? 1.0F : 0.0F, to.y + at, product_.columns);
   ROCKMATE_CHECK(status == dnnl_success);
+  return {row, rows, column, columns};
 }
 
 }  // namespace rockmate::cpu::onednn

@@ -6,6 +6,7 @@
 // tiles are that small.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "exec/cpu/onednn.h"
@@ -42,10 +43,16 @@ class Multiplication {
     const float* addend;  ///< may be null, or y itself
     float* y;
   };
-  void run(const Addresses& to, int threads) const;
+  /// Rows and columns of the result.
+  struct Tile {
+    std::int64_t row, rows, column, columns;
+  };
+  /// `finish`, if there is one, is called with each tile that is done.
+  void run(const Addresses& to, int threads,
+           const std::function<void(const Tile&)>& finish = nullptr) const;
 
  private:
-  void multiply_tile(const Addresses& to, std::int64_t index) const;
+  [[nodiscard]] Tile multiply_tile(const Addresses& to, std::int64_t index) const;
   [[nodiscard]] bool begin_tile(const Addresses& to, std::int64_t at, std::int64_t rows,
                                 std::int64_t column, std::int64_t columns) const;
 
