@@ -106,6 +106,7 @@ Scheme direct_scheme(const Convolution& conv, Images formats) {
 std::optional<Scheme> winograd_scheme(const Convolution& conv) {
   constexpr std::int64_t kEnoughTiles = 196;  // in a part
   constexpr std::int64_t kStripTiles = 98;    // in a strip of a single image
+  constexpr std::int64_t kLeastParts = 2;     // if they are large enough
   constexpr std::int64_t kMostWinogradParts = 4;
   constexpr std::int64_t kLeastChannels = 32;
   const Shape& y = conv.y.type->shape;
@@ -118,12 +119,10 @@ std::optional<Scheme> winograd_scheme(const Convolution& conv) {
   const std::int64_t batch = y[0];
   const std::int64_t image_tiles = ceil_div(y[2], 4) * ceil_div(y[3], 4);
   Scheme scheme{.how = dnnl::algorithm::convolution_winograd, .formats = Images::kAny};
-  scheme.images = std::min(
-      batch, std::clamp<std::int64_t>(batch * image_tiles / kEnoughTiles, 2, kMostWinogradParts));
-  if (scheme.images == batch && has_rows(conv)) {
-    scheme.strips =
-        std::clamp<std::int64_t>(image_tiles / kStripTiles, 1,
-                                 std::min(ceil_div(y[2], 4), kMostWinogradParts / scheme.images));
+  scheme.images = std::min(batch, std::clamp<std::int64_t>(batch * image_tiles / kEnoughTiles,
+                                                           kLeastParts, kMostWinogradParts));
+  if (batch == 1 && has_rows(conv)) {
+    scheme.strips = std::clamp<std::int64_t>(image_tiles / kStripTiles, 1, kLeastParts);
     scheme.row_unit = 4;
   }
   // Both in GFLOP/s, fitted to the table above.
