@@ -41,6 +41,7 @@ ROWS = [f"{what}/{name}" for what in ("train", "run1", "run32", "bytes") for nam
 # Nothing of what a step frees goes back to the system, where it would come from as zeroed pages.
 WARM_MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40),
                "MALLOC_TOP_PAD_": str(2**28)}
+OPENBLAS = {"LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu/openblas-pthread"}
 
 
 def arguments():
@@ -190,7 +191,7 @@ class PyTorch:
         line = [PYTHON, "-W", "ignore", __file__, "--worker", row, "--threads",
                 str(options.threads)]
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**os.environ, **WARM_MALLOC})
+                                        text=True, env={**os.environ, **WARM_MALLOC, **OPENBLAS})
         ready = json.loads(self.process.stdout.readline())
         self.layout, self.bytes = ready["layout"], ready["bytes"]
 
