@@ -1,14 +1,18 @@
-// Where does a training step go? Runs the plain iteration of an ONNX model and prints the seconds
-// of each kind of op, with the memory format of its first input, and the slowest ops. Times are
-// medians over the steps; an op is timed from the end of the one before it.
+// Where does a training step go, or a forward pass? Runs the plain iteration of an ONNX model, as
+// `rockmate train` or `run` would, and prints the seconds of each kind of op, with the memory
+// format of its first input, and the slowest ops. Times are medians over the steps; an op is timed
+// from the end of the one before it. With one thread they are processor time, which other processes
+// disturb less than the time on the wall.
 //
 //   step_profile_benchmark MODEL.onnx [--batch N] [--engine cpu] [--steps 5] [--threads N]
+//                          [--forward] [--no-fuse]
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,8 +24,6 @@
 namespace rockmate {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct Flags {
   std::string model;
   std::int64_t batch = 8;
@@ -29,7 +31,15 @@ struct Flags {
   int steps = 5;
   int threads = 0;
   std::size_t slowest = 15;
+  bool forward = false;
+  bool apart = false;
 };
+
+double now(const Flags& flags) {
+  timespec time = {};
+  clock_gettime(flags.threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 double median(std::vector<double> times) {
   const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
@@ -44,18 +54,24 @@ Times measure(const TrainingModel& model, const Flags& flags) {
   const auto plain = plan(model.graph, Bytes(std::int64_t{1} << 60), {.planner = Planner::kPlain});
   Executor executor(model, plain.value(), {.engine = flags.engine, .threads = flags.threads});
   executor.step();
+  for (const Source& source : model.sources) {  // data that need not be made up again
+    if (!source.is_given) continue;
+    const std::string& name = model.graph[source.value].name;
+    const auto drawn = executor.bytes(name);
+    executor.set(name, std::vector<std::byte>(drawn.begin(), drawn.end()));
+  }
   Times times;
   std::optional<OpId> current;
-  Clock::time_point last;
+  double last = 0;
   executor.observe([&](const Observation& seen) {
     if (current == seen.op) return;  // another output of the same run
     current = seen.op;
-    const Clock::time_point now = Clock::now();
-    times[seen.op].push_back(std::chrono::duration<double>(now - last).count());
-    last = now;
+    const double end = now(flags);
+    times[seen.op].push_back(end - last);
+    last = end;
   });
   for (int step = 0; step < flags.steps; ++step) {
-    last = Clock::now();
+    last = now(flags);
     executor.step();
   }
   return times;
@@ -65,8 +81,12 @@ void run(const Flags& flags) {
   TrainingOptions options;
   options.costs = CostModel::analytic("cpu");
   aim_at_engine(options, flags.engine, flags.threads);
-  const Graph graph = import_onnx(flags.model, {.batch = flags.batch, .weights = false});
-  const TrainingModel model = make_training_model(graph, options);
+  if (flags.apart) options.fuse = false;
+  OnnxOptions import{.batch = flags.batch};
+  if (flags.forward) import.loss = OnnxLoss::kNone;
+  const Graph graph = import_onnx(flags.model, import);
+  const TrainingModel model =
+      flags.forward ? make_inference_model(graph, options) : make_training_model(graph, options);
   struct Row {
     double seconds = 0;
     int count = 0;
@@ -112,6 +132,8 @@ int main(int argc, char** argv) {
   app.add_option("--engine", flags.engine)->capture_default_str();
   app.add_option("--steps", flags.steps)->capture_default_str();
   app.add_option("--threads", flags.threads)->capture_default_str();
+  app.add_flag("--forward", flags.forward, "a forward pass instead of a training step");
+  app.add_flag("--no-fuse", flags.apart, "each op on its own");
   app.add_option("--slowest", flags.slowest, "ops to list")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {

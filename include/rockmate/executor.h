@@ -170,7 +170,7 @@ class Evaluator {
                                                                        int threads = 0);
 
 /// Options for an iteration that this engine is to run: its workspaces, and what makes it fast
-/// (`channels_last` and `winograd` for "cpu"). Throws InvalidInput that lists the engines.
+/// (`channels_last`, `winograd`, `fuse` for "cpu"). Throws InvalidInput that lists the engines.
 void aim_at_engine(TrainingOptions& options, std::string_view engine, int threads = 0);
 
 }  // namespace rockmate

@@ -1,54 +1,46 @@
 #include "cli/interrupt.h"
 
-#include <pthread.h>
+#include <semaphore.h>
 
-#include <csignal>
+#include <cerrno>
 
 #include "cli/console.h"
 
 namespace rockmate::cli {
 namespace {
 
-constexpr int kWatchNoMore = SIGUSR1;
+sem_t awake;  // of the only StopOnInterrupt that lives
 
-sigset_t set_of(std::initializer_list<int> signals) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
-  return set;
-}
-
-void mask(int how, std::initializer_list<int> signals) {
-  const sigset_t set = set_of(signals);
-  pthread_sigmask(how, &set, nullptr);
-}
+void wake(int) { sem_post(&awake); }
 
 }  // namespace
 
-// A thread waits for the signal, because a handler may not touch a stop_source. All other threads
-// inherit the mask and never see it.
+// A handler may not touch a stop_source, but wake a thread that does. The signal is blocked
+// nowhere: threads that were there before (a linear algebra library may start some as it is loaded)
+// would not know, and take it.
 StopOnInterrupt::StopOnInterrupt(std::string promise) : promise_(std::move(promise)) {
-  mask(SIG_BLOCK, {SIGINT, kWatchNoMore});
+  sem_init(&awake, 0, 0);
   watcher_ = std::thread([this] { watch(); });
-  mask(SIG_UNBLOCK, {kWatchNoMore});
+  struct sigaction stops = {};
+  stops.sa_handler = wake;
+  stops.sa_flags = SA_RESTART | SA_RESETHAND;  // the second one finds the default action
+  sigaction(SIGINT, &stops, &before_);
 }
 
 StopOnInterrupt::~StopOnInterrupt() {
-  pthread_kill(watcher_.native_handle(), kWatchNoMore);
+  sigaction(SIGINT, &before_, nullptr);
+  is_over_ = true;
+  sem_post(&awake);
   watcher_.join();
-  mask(SIG_UNBLOCK, {SIGINT});
+  sem_destroy(&awake);
 }
 
 void StopOnInterrupt::watch() {
-  const sigset_t awaited = set_of({SIGINT, kWatchNoMore});
-  int signal = 0;
-  sigwait(&awaited, &signal);
-  if (signal != SIGINT) return;
-  stop_.request_stop();
+  while (sem_wait(&awake) != 0 && errno == EINTR) {
+  }
+  if (is_over_) return;
   warn(promise_ + "; once more to end at once");
-  mask(SIG_UNBLOCK, {SIGINT});  // the second one finds the default action
-  const sigset_t last = set_of({kWatchNoMore});
-  sigwait(&last, &signal);
+  stop_.request_stop();
 }
 
 }  // namespace rockmate::cli

@@ -1,8 +1,11 @@
 // Ctrl-C while a plan is searched or run: the first asks the work to stop with what it has, the
 // second ends the program at once. Outside the life of a StopOnInterrupt, Ctrl-C does what it
-// always does.
+// always does. One at a time.
 #pragma once
 
+#include <signal.h>
+
+#include <atomic>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -25,6 +28,8 @@ class StopOnInterrupt {
 
   const std::string promise_;
   std::stop_source stop_;
+  std::atomic<bool> is_over_ = false;
+  struct sigaction before_ = {};
   std::thread watcher_;
 };
 

@@ -102,20 +102,15 @@ OnnxOptions ModelFlags::onnx_options() const {
   return options;
 }
 
-TrainingOptions ModelFlags::training_options() const {
+TrainingOptions ModelFlags::training_options(const std::optional<std::string>& run_by,
+                                             int threads) const {
   TrainingOptions options;
   if (optimizer) options.optimizer = parse_optimizer(*optimizer);
   options.costs = cost_model();
-  if (engine) aim_at_engine(options, *engine);
-  options.fuse = fuse.value_or(false);
+  if (run_by) aim_at_engine(options, *run_by, threads);
+  if (fuse) options.fuse = *fuse;
   if (direct) options.winograd = false;
   return options;
-}
-
-void ModelFlags::aim(TrainingOptions& options, const std::string& at_engine, int threads) const {
-  aim_at_engine(options, at_engine, threads);
-  options.fuse = fuse.value_or(at_engine == "cpu");
-  if (direct) options.winograd = false;
 }
 
 // Measurements alone have to know every op; only who names a device wants an estimate in their

@@ -43,10 +43,11 @@ struct ModelFlags {
 
   /// Throws InvalidInput for a loss that is none, and for a batch without a number.
   [[nodiscard]] OnnxOptions onnx_options() const;
-  /// Reads the costs. Throws InvalidInput for an unknown optimizer or device, or a broken file.
-  [[nodiscard]] TrainingOptions training_options() const;
-  /// Makes the options those of an iteration that an engine runs.
-  void aim(TrainingOptions& options, const std::string& at_engine, int threads) const;
+  /// Of an iteration that `run_by` runs; without it, the engine that is named here, if any. Reads
+  /// the costs. Throws InvalidInput for an unknown optimizer, device or engine, or a broken file.
+  [[nodiscard]] TrainingOptions training_options() const { return training_options(engine, 0); }
+  [[nodiscard]] TrainingOptions training_options(const std::optional<std::string>& run_by,
+                                                 int threads) const;
   /// Throws InvalidInput that names an option given that is of ONNX models alone.
   void refuse_onnx_options() const;
 

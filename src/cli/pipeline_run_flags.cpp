@@ -21,8 +21,7 @@ constexpr std::uint64_t kMostReplicas = 1024;
 constexpr std::uint64_t kMostThreads = 4096;
 
 TrainingOptions training_options(const PipelineRunFlags& flags, const ModelFlags& model) {
-  TrainingOptions options = model.training_options();
-  options.workspace = engine_workspace(flags.engine, flags.threads);
+  TrainingOptions options = model.training_options(flags.engine, flags.threads);
   if (!flags.learning_rate) return options;
   if (!std::isfinite(*flags.learning_rate) || *flags.learning_rate < 0) {
     throw InvalidInput(

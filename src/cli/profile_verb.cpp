@@ -24,8 +24,8 @@ struct ProfileFlags {
 
 ExitCode run_profile(const ProfileFlags& flags) {
   check_outputs({flags.costs_out}, flags.model.inputs());
-  TrainingOptions options = flags.model.training_options();
-  flags.model.aim(options, flags.measure.engine, flags.measure.threads);
+  const TrainingOptions options =
+      flags.model.training_options(flags.measure.engine, flags.measure.threads);
   const TrainingModel model = make_training_model(load_forward_graph(flags.model), options);
   MeasureFlags how = flags.measure;
   how.cache = cache_folder(flags.cache);

@@ -53,8 +53,7 @@ ExitCode run_run(const RunFlags& flags) {
   std::vector<std::string> files = flags.model.inputs();
   files.push_back(flags.weights);
   check_outputs({flags.output}, files);
-  TrainingOptions options = flags.model.training_options();
-  flags.model.aim(options, flags.engine, flags.threads);
+  const TrainingOptions options = flags.model.training_options(flags.engine, flags.threads);
   const TrainingModel model = make_inference_model(load_forward_graph(flags.model), options);
   const PlanResult plan = plan_for(flags, model.graph);
   if (!plan) {

@@ -180,8 +180,7 @@ bool TrainFlags::measures() const {
 TrainingOptions TrainFlags::training_options() const {
   ModelFlags stated = model;
   if (measures()) stated.costs.reset();
-  TrainingOptions options = stated.training_options();
-  model.aim(options, engine, planning.threads);
+  TrainingOptions options = stated.training_options(engine, planning.threads);
   if (learning_rate) options.learning_rate = *learning_rate;
   options.weight_decay = weight_decay;
   options.clip_norm = clip_norm;

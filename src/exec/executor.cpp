@@ -255,7 +255,7 @@ std::function<Bytes(const KernelSpec&)> engine_workspace(std::string_view engine
 
 void aim_at_engine(TrainingOptions& options, std::string_view engine, int threads) {
   options.workspace = engine_workspace(engine, threads);
-  options.channels_last = options.winograd = engine == "cpu";
+  options.channels_last = options.winograd = options.fuse = engine == "cpu";
 }
 
 }  // namespace rockmate

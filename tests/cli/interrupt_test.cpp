@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 
@@ -29,6 +30,21 @@ TEST(Interrupt, TheFirstAsksTheSearchToStop) {
   EXPECT_TRUE(becomes_true(interrupt.token()));
 }
 
+// As one that a library started before main.
+TEST(Interrupt, MayReachAThreadThatWasThereBefore) {
+  std::atomic<bool> is_over = false;
+  std::thread other([&] {
+    while (!is_over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+  {
+    StopOnInterrupt interrupt(kPromise);
+    pthread_kill(other.native_handle(), SIGINT);
+    EXPECT_TRUE(becomes_true(interrupt.token()));
+  }
+  is_over = true;
+  other.join();
+}
+
 TEST(Interrupt, ReachesThePlanner) {
   bool stopped = false;
   run_search({}, [&](const PlanOptions& options) {
@@ -45,10 +61,8 @@ TEST(InterruptDeathTest, TheSecondEndsTheProgram) {
         StopOnInterrupt interrupt(kPromise);
         kill(getpid(), SIGINT);
         if (becomes_true(interrupt.token())) {
-          for (;;) {  // the thread may still be on its way to the second wait
-            kill(getpid(), SIGINT);
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-          }
+          kill(getpid(), SIGINT);
+          pause();
         }
       },
       ::testing::KilledBySignal(SIGINT), "stopping at once; once more");

@@ -61,6 +61,22 @@ TEST_F(PipelineRunVerb, ReportsAndDraws) {
   EXPECT_THAT(text.out, HasSubstr("measured"));
 }
 
+// A pipeline fuses as training does, unless it is told not to.
+TEST_F(PipelineRunVerb, RunsWhatItsEnginesPassesMakeOfTheModel) {
+  const auto report = [&](const std::string& fuse) {
+    const Outcome outcome = run({"--devices", "2x1MiB", "--engine", "cpu", "--batch", "8",
+                                 "--micro-batches", "4", "--json", fuse});
+    EXPECT_EQ(outcome.exit, 0) << outcome.err;
+    return json::parse(outcome.out);
+  };
+  const json usual = report("--json");
+  const json fused = report("--fuse");
+  const json single = report("--no-fuse");
+  EXPECT_EQ(usual["lower_bound_seconds"], fused["lower_bound_seconds"]);
+  EXPECT_LT(fused["lower_bound_seconds"], single["lower_bound_seconds"]);
+  EXPECT_NEAR(fused["run"]["steps"][0]["loss"], single["run"]["steps"][0]["loss"], 1e-5);
+}
+
 // The samples of the golden's two inputs, as raw files.
 void write_samples(const fs::path& folder, int count) {
   std::string rows, classes;

@@ -62,7 +62,7 @@ TEST_F(ProfileVerb, WritesCostsToPlanWith) {
   const std::string costs = file("costs.json");
   const json found = json::parse(profile({"--json", "-o", costs, "--optimizer", "adam"}).out);
   const Outcome plan = run_rockmate({"plan", model_, "--budget", "100%", "--optimizer", "adam",
-                                     "--costs", costs, "--engine", "cpu", "--fuse", "--json"});
+                                     "--costs", costs, "--engine", "cpu", "--json"});
   EXPECT_EQ(plan.exit, 0) << plan.err;
   EXPECT_THAT(plan.err, ::testing::IsEmpty());
   EXPECT_NEAR(json::parse(plan.out)["seconds"], found["all"]["seconds"], 1e-9);

@@ -129,6 +129,14 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
 std::vector<OpExample> examples() {
   std::vector<OpExample> list;
   for (const std::int64_t channels : {1, 3, 16, 17, 24, 58}) add_examples(list, channels);
+  // With weights large enough for products.
+  for (const std::int64_t stride : {1, 3}) {
+    list.push_back(
+        {fmt::format("pointwise_{}", stride), OpKind::kConv, [stride](GraphBuilder& b) -> Ids {
+           const ConvOptions options{.stride = {2, stride}, .bias = false};
+           return {b.conv(image(b, "x", {2, 384, 7, 9}), 352, {1}, options)};
+         }});
+  }
   return list;
 }
 

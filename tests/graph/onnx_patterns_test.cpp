@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "graph/patterns/patterns.h"
 #include "rockmate/graph_builder.h"
@@ -12,7 +13,7 @@ namespace {
 
 using Build = TensorId (*)(GraphBuilder& b, TensorId x);
 
-std::vector<OpKind> simplified(Build build) {
+std::vector<OpKind> simplified(const std::function<TensorId(GraphBuilder&, TensorId)>& build) {
   GraphBuilder b("model");
   b.output(build(b, b.input("x", {4, 8})));
   const Graph graph = simplify(std::move(b).build());
@@ -50,6 +51,30 @@ TEST(Activations, AreRecognisedHoweverTheyAreWritten) {
             std::vector{OpKind::kHardSwish});
   EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) { return b.log(b.scale(b.exp(x), 1, 1)); }),
             std::vector{OpKind::kSoftplus});
+}
+
+TEST(Slices, ThatMakeUpAnAxisAreOneSplit) {
+  using enum OpKind;
+  const auto later_first = [](GraphBuilder& b, TensorId x) {
+    const TensorId right = b.slice(x, 1, 5, 8);
+    return b.concat({right, b.slice(x, 1, 0, 5)}, 1);
+  };
+  EXPECT_EQ(simplified(later_first), (std::vector{kSplit, kConcat}));
+  const auto two_axes = [](GraphBuilder& b, TensorId x) {
+    const TensorId rows = b.add(b.slice(x, 0, 0, 2), b.slice(x, 0, 2, 4));
+    return b.add(b.slice(rows, 1, 0, 4), b.slice(rows, 1, 4, 8));
+  };
+  EXPECT_EQ(simplified(two_axes), (std::vector{kSplit, kAdd, kSplit, kAdd}));
+  const auto parts = [](GraphBuilder& b, TensorId x, std::int64_t end, std::int64_t begin) {
+    return b.concat({b.slice(x, 1, 0, end), b.slice(x, 1, begin, 8)}, 1);
+  };
+  const std::vector stays = {kSlice, kSlice, kConcat};
+  EXPECT_EQ(simplified([&](GraphBuilder& b, TensorId x) { return parts(b, x, 4, 5); }), stays);
+  EXPECT_EQ(simplified([&](GraphBuilder& b, TensorId x) { return parts(b, x, 5, 4); }), stays);
+  EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) {
+              return b.add(b.slice(x, 1, 0, 8, 2), b.slice(x, 1, 1, 8, 2));
+            }),
+            (std::vector{kSlice, kSlice, kAdd}));
 }
 
 TEST(Activations, OthersStayAsTheyAre) {

@@ -1,6 +1,7 @@
 #include "support/large_examples.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <random>
 
@@ -72,6 +73,21 @@ void add_elementwise(std::vector<OpExample>& list) {
                   }});
   list.push_back({"large", kTranspose, [](GraphBuilder& b) -> Ids {
                     return {b.transpose(param(b, "x", {17, 61, 31}), {2, 1, 0})};
+                  }});
+  // Rows and columns that are interleaved or gathered, with rests of vectors.
+  for (const Shape& shape :
+       {Shape{5, 2, 37}, Shape{5, 37, 2}, Shape{3, 1003}, Shape{1003, 3}, Shape{2, 4, 23},
+        Shape{2, 23, 4}, Shape{67, 131}, Shape{131, 5}, Shape{40, 3, 24}, Shape{40, 24, 3}}) {
+    list.push_back({fmt::format("swap_{}", fmt::join(shape, "_")), kTranspose,
+                    [shape](GraphBuilder& b) -> Ids {
+                      std::vector<std::int64_t> swapped = {0, 2, 1};
+                      if (shape.size() == 2) swapped = {1, 0};
+                      return {b.transpose(param(b, "x", shape), swapped)};
+                    }});
+  }
+  list.push_back({"rotation", kTranspose, [](GraphBuilder& b) -> Ids {
+                    return {b.transpose(param(b, "x", {3, 5, 4, 19}), {2, 3, 0, 1}),
+                            b.transpose(param(b, "y", {2, 3, 5, 19}), {0, 2, 3, 1})};
                   }});
   list.push_back({"large", kMeanSquaredError, [](GraphBuilder& b) -> Ids {
                     return {b.mse(param(b, "x", {301, 251}), param(b, "t", {301, 251}))};

@@ -154,19 +154,6 @@ std::optional<Prepared> make_dropout(const KernelView& kernel, int) {
 
 }  // namespace
 
-bool is_float32(const KernelView& kernel) {
-  const auto is = [](const TensorType& type) { return type.dtype == DType::kFloat32; };
-  return std::all_of(kernel.inputs.begin(), kernel.inputs.end(), is) &&
-         std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is);
-}
-
-bool has_one_format(const KernelView& kernel) {
-  const MemoryFormat format = kernel.inputs[0].format;
-  const auto is = [=](const TensorType& type) { return type.format == format; };
-  return std::all_of(kernel.inputs.begin(), kernel.inputs.end(), is) &&
-         std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is);
-}
-
 void add_elementwise_kernels(Makers& makers) {
   using enum OpKind;
   add(makers, {kRelu, kClip, kLeakyRelu}, make_masked);

@@ -31,12 +31,14 @@ Makers make_makers() {
   add_pooling_kernels(makers);
   add_reduction_kernels(makers);
   add_line_kernels(makers);
+  add_transpose_kernels(makers);
   add_optimizer_kernels(makers);
   add_large_depthwise_kernels(makers);
   add_fused_kernels(makers);
 #endif
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_products(makers);
+  add_onednn_pointwise(makers);
   add_onednn_convolutions(makers);
 #endif
 #ifdef ROCKMATE_WITH_HIGHWAY

@@ -11,6 +11,7 @@ void add_batch_norm_kernels(Makers& makers);
 void add_pooling_kernels(Makers& makers);
 void add_reduction_kernels(Makers& makers);
 void add_line_kernels(Makers& makers);
+void add_transpose_kernels(Makers& makers);
 void add_optimizer_kernels(Makers& makers);
 /// Those that win over oneDNN's: the weight gradient of windows larger than 3 x 3, which costs
 /// oneDNN tens of times as much.

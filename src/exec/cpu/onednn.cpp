@@ -28,6 +28,11 @@ std::int64_t block(const dnnl::memory& memory) {
   return elements;
 }
 
+bool is_done(const Sequence::Call& call) {
+  return call.is_copy && call.arguments.at(DNNL_ARG_FROM).get_data_handle() ==
+                             call.arguments.at(DNNL_ARG_TO).get_data_handle();
+}
+
 }  // namespace
 
 OneThread::OneThread() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
@@ -109,11 +114,35 @@ Sequence::Call Sequence::reorder(const dnnl::memory& from, const dnnl::memory& t
   return call(desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
 }
 
-Sequence::Stage Sequence::sliced_reorder(const dnnl::memory& from, const dnnl::memory& to) {
+Sequence::Call Sequence::copy(const dnnl::memory& from, const dnnl::memory& to) {
+  Call made = reorder(from, to);
+  made.is_copy = true;
+  return made;
+}
+
+Sequence::Call Sequence::weight_reorder(const dnnl::memory& from, const dnnl::memory& to,
+                                        const std::optional<dnnl::memory>& scale, bool has_groups) {
+  if (!scale) return reorder(from, to);
+  constexpr int kChannels = 1 << 0;         // axis
+  constexpr int kGroups = 1 << 0 | 1 << 1;  // and channels of each
+  dnnl::primitive_attr how = attributes();
+  how.set_output_scales(has_groups ? kGroups : kChannels, {DNNL_RUNTIME_F32_VAL});
+  const dnnl::reorder::primitive_desc desc(engine(), from.get_desc(), engine(), to.get_desc(), how);
+  return call(desc, dnnl::reorder(desc),
+              {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}, {DNNL_ARG_ATTR_OUTPUT_SCALES, *scale}});
+}
+
+Sequence::Stage Sequence::reorder_weights(const dnnl::memory& from, const dnnl::memory& to,
+                                          const std::optional<dnnl::memory>& scale,
+                                          bool has_groups) {
+  constexpr std::int64_t kLeastSlice = 1 << 15;  // bytes
   const Dims dims = to.get_desc().dims();
   const std::int64_t unit = std::max(block(to), block(from));
   const std::int64_t units = (dims[0] + unit - 1) / unit;
-  const std::int64_t slices = std::min(units, kMostParts);
+  const auto bytes = static_cast<std::int64_t>(to.get_desc().get_size());
+  const std::int64_t slices =
+      std::clamp<std::int64_t>(bytes / kLeastSlice, 1, std::min(units, kMostParts));
+  const std::int64_t each = has_groups ? dims[1] : 1;  // channels
   Stage stage;
   for (std::int64_t s = 0; s < slices; ++s) {
     Dims first(dims.size()), extents = dims;
@@ -121,8 +150,16 @@ Sequence::Stage Sequence::sliced_reorder(const dnnl::memory& from, const dnnl::m
     extents[0] = std::min(dims[0], units * (s + 1) / slices * unit) - first[0];
     const Desc from_slice = from.get_desc().submemory_desc(extents, first, true);
     const Desc to_slice = to.get_desc().submemory_desc(extents, first, true);
-    if (from_slice.is_zero() || to_slice.is_zero()) return {{reorder(from, to)}};
-    stage.push_back({reorder(seen_as(from, from_slice), seen_as(to, to_slice))});
+    if (from_slice.is_zero() || to_slice.is_zero()) {
+      return {{weight_reorder(from, to, scale, has_groups)}};
+    }
+    std::optional<dnnl::memory> factors;
+    if (scale) {
+      factors = seen_as(*scale, desc({extents[0] * each}, MemoryFormat::kRowMajor),
+                        Bytes(first[0] * each * kFloat));
+    }
+    stage.push_back(
+        {weight_reorder(seen_as(from, from_slice), seen_as(to, to_slice), factors, has_groups)});
   }
   return stage;
 }
@@ -163,12 +200,13 @@ void Sequence::run(const Run& run) {
     }
     each.memory.set_data_handle(origin + each.offset, stream());
   }
+  if (first_) first_(run);
   for (const Stage& stage : stages_) {
     const auto strands = static_cast<std::int64_t>(stage.size());
     parallel_for(run.threads(), strands, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t s = begin; s < end; ++s) {
         for (const Call& each : stage[static_cast<std::size_t>(s)]) {
-          each.primitive.execute(stream(), each.arguments);
+          if (!is_done(each)) each.primitive.execute(stream(), each.arguments);
         }
       }
     });

@@ -51,6 +51,7 @@ class Sequence {
   struct Call {
     dnnl::primitive primitive;
     std::unordered_map<int, dnnl::memory> arguments;
+    bool is_copy = false;  ///< not needed where it would copy to the same place
   };
   using Strand = std::vector<Call>;   ///< one after another
   using Stage = std::vector<Strand>;  ///< side by side
@@ -66,12 +67,18 @@ class Sequence {
   Call call(const dnnl::primitive_desc_base& desc, dnnl::primitive primitive,
             std::unordered_map<int, dnnl::memory> arguments);
   Call reorder(const dnnl::memory& from, const dnnl::memory& to);
-  /// One that reorders slices along axis 0 side by side, where the formats can be cut there.
-  Stage sliced_reorder(const dnnl::memory& from, const dnnl::memory& to);
+  /// A reorder to where the same elements may lie already.
+  Call copy(const dnnl::memory& from, const dnnl::memory& to);
+  /// Weights in another format; `scale` has a factor for each channel that they make. Slices along
+  /// axis 0 side by side, if there is much to do and the formats can be cut there.
+  Stage reorder_weights(const dnnl::memory& from, const dnnl::memory& to,
+                        const std::optional<dnnl::memory>& scale, bool has_groups);
   /// The sum of all, in their order, lies in the first. They have one format.
   Stage sum(const std::vector<dnnl::memory>& summands);
 
   void then(Stage stage) { stages_.push_back(std::move(stage)); }
+  /// Runs before all stages.
+  void begin_with(Body body) { first_ = std::move(body); }
 
   /// What runs it.
   [[nodiscard]] Prepared prepared() &&;
@@ -85,9 +92,12 @@ class Sequence {
     std::int64_t offset;
   };
   dnnl::memory place(const Desc& desc, Home home, std::size_t index, Bytes offset);
+  Call weight_reorder(const dnnl::memory& from, const dnnl::memory& to,
+                      const std::optional<dnnl::memory>& scale, bool has_groups);
   void run(const Run& run);
 
   std::vector<Place> places_;
+  Body first_;
   std::vector<Stage> stages_;
   Bytes workspace_;
 };
@@ -97,6 +107,7 @@ class Sequence {
 namespace rockmate::cpu {
 
 void add_onednn_convolutions(Makers& makers);
+void add_onednn_pointwise(Makers& makers);
 void add_onednn_products(Makers& makers);
 
 }  // namespace rockmate::cpu

@@ -1,46 +1,72 @@
-// A convolution as oneDNN sees it: its geometry, the schemes by which it can be computed, and the
-// primitives for some images of the batch.
+// A convolution as oneDNN sees it: its geometry, the pieces into which it can be cut, and the
+// primitives for pieces.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "exec/cpu/onednn.h"
+#include "exec/cpu/onednn_epilogue.h"
 
 namespace rockmate::cpu::onednn {
 
 enum class Direction { kForward, kData, kWeights };
 
-/// An operand of the kernel.
-struct Operand {
-  const TensorType* type;
-  std::size_t index;
-  bool is_output;
-};
-
 /// A convolution that maps the image x to y, and which of x, y and the weight is wanted.
 struct Convolution {
   explicit Convolution(const KernelView& kernel);
+  /// The first part of a fused kernel, with the others behind it.
+  Convolution(const KernelView& kernel, Epilogue behind);
+
+  [[nodiscard]] bool has_groups() const { return weight_shape.size() > x.type->shape.size(); }
 
   Direction direction;
   Operand x, y, weight;
   std::optional<std::size_t> bias;  ///< of the result
+  Epilogue epilogue;                ///< of the direction kForward
   Shape weight_shape;               ///< with an axis for groups, if there are any
   Dims strides, dilations, before, after;
   bool may_use_winograd;
+
+ private:
+  void read(OpKind kind, const Attributes& attributes, const std::vector<Operand>& inputs,
+            const Operand& result);
 };
 
 /// How images are given to oneDNN: as they lie, or as it likes.
 enum class Images { kAsTheyLie, kAny };
 
+/// Of so many pieces of each kind; rows and channels are cut forward only, and rows of single
+/// images.
 struct Scheme {
   dnnl::algorithm how = dnnl::algorithm::convolution_direct;
   Images formats = Images::kAsTheyLie;
-  std::int64_t parts = 1;
+  std::int64_t images = 1;    ///< parts of the batch
+  std::int64_t strips = 1;    ///< of rows of y
+  std::int64_t row_unit = 1;  ///< rows that stay together
+  std::int64_t bands = 1;     ///< of channels of y
 };
 
-/// A primitive for some images of the batch, with the formats that it wants.
-struct PartPrimitive {
+struct Range {
+  std::int64_t first = 0, count = 0;
+  [[nodiscard]] std::int64_t end() const { return first + count; }
+  friend bool operator==(const Range&, const Range&) = default;
+};
+
+/// What one primitive computes: images; rows of y, and those of x that they come from, with the
+/// padding that is left; channels of y.
+struct Piece {
+  Range images, y_rows, x_rows, channels;
+  Dims before, after;
+  /// Whether one primitive does for both.
+  [[nodiscard]] bool is_like(const Piece& other) const;
+};
+/// Those of one band follow each other.
+[[nodiscard]] std::vector<Piece> pieces_of(const Convolution& conv, const Scheme& scheme);
+
+/// A primitive for a piece, with the formats that it wants.
+struct PiecePrimitive {
   Sequence::Call call(Sequence& sequence, std::unordered_map<int, dnnl::memory> arguments) const {
     return sequence.call(*desc, primitive, std::move(arguments));
   }
@@ -49,9 +75,13 @@ struct PartPrimitive {
   Desc x, y, weight;
 };
 
-/// Nothing where oneDNN has no good one. `weight` is the format to keep to.
-[[nodiscard]] std::optional<PartPrimitive> make_part(const Convolution& conv, std::int64_t images,
-                                                     const Scheme& scheme, const Desc& weight);
+/// Nothing where oneDNN has no good one. `weight` is the format to keep to, of the piece's
+/// channels.
+[[nodiscard]] std::optional<PiecePrimitive> make_primitive(const Convolution& conv,
+                                                           const Piece& piece, const Scheme& scheme,
+                                                           const Desc& weight);
+/// The weight of the piece's channels.
+[[nodiscard]] Shape weight_shape(const Convolution& conv, const Piece& piece);
 
 [[nodiscard]] Scheme direct_scheme(const Convolution& conv, Images formats);
 /// Nothing where Winograd's algorithm is not asked for, does not fit or does not pay.

@@ -1,6 +1,9 @@
-// Convolutions and their gradients. The parts are those of the batch; the weight is brought into
-// oneDNN's format first, and weight gradients of the parts are added up last. Images that do not
-// lie as oneDNN likes them are brought into the format that it likes best, part by part.
+// Convolutions and their gradients, piece by piece. The weight is brought into oneDNN's format
+// first, and weight gradients of the pieces are added up last. Images that do not lie as oneDNN
+// likes them are brought into the format that it likes best, piece by piece; so is the band of
+// channels of a result.
+
+#include <algorithm>
 
 #include "exec/cpu/onednn_conv_parts.h"
 
@@ -8,7 +11,8 @@ namespace rockmate::cpu {
 namespace {
 
 using namespace onednn;
-using dnnl::algorithm;
+
+constexpr std::int64_t kFloat = 4;  // bytes
 
 class Writer {
  public:
@@ -17,44 +21,119 @@ class Writer {
   std::optional<Prepared> write() &&;
 
  private:
-  [[nodiscard]] const PartPrimitive* part_for(std::int64_t images);
-  // Where the operand lies as the user has it, from that image on.
-  dnnl::memory given(const Operand& operand, std::int64_t first, std::int64_t images);
-  dnnl::memory weight_memory(const Desc& wanted);
-  void add_part(std::int64_t first, std::int64_t images, const PartPrimitive& part);
+  [[nodiscard]] const PiecePrimitive* primitive_for(const Piece& piece);
+  // Where the operand lies as the user has it: so many images, rows and channels.
+  dnnl::memory given(const Operand& operand, const Range& images, const Range& rows,
+                     const Range& channels);
+  dnnl::memory given_x(const Piece& piece);
+  dnnl::memory given_y(const Operand& y, const Piece& piece);
+  void begin_with_line();
+  // Brings the weight of the piece's channels into that format.
+  void bring_weight(const Piece& piece, const Desc& wanted);
+  void add_piece(const Piece& piece, const PiecePrimitive& primitive);
+  Sequence::Call forward(const Piece& piece, const PiecePrimitive& primitive, const dnnl::memory& x,
+                         const dnnl::memory& y);
   void add_bias(const dnnl::memory& result, Sequence::Strand& strand);
 
   const Convolution& conv_;
   Scheme scheme_;
   Sequence sequence_;
-  std::unordered_map<std::int64_t, PartPrimitive> parts_;  // by number of images
-  Sequence::Stage convolutions_;
-  dnnl::memory weight_;                  // for all parts
-  std::vector<dnnl::memory> gradients_;  // of the weight, by part
+  std::vector<std::pair<Piece, PiecePrimitive>> primitives_;
+  Sequence::Stage weights_, convolutions_;
+  std::optional<dnnl::memory> scale_, shift_;  // of the epilogue
+  std::optional<Range> channels_;              // that weight_ is of
+  dnnl::memory weight_;
+  std::vector<dnnl::memory> gradients_;  // of the weight, by piece
 };
 
-const PartPrimitive* Writer::part_for(std::int64_t images) {
-  if (const auto found = parts_.find(images); found != parts_.end()) return &found->second;
-  const Desc weight = parts_.empty() ? any_desc(conv_.weight_shape) : parts_.begin()->second.weight;
-  auto part = make_part(conv_, images, scheme_, weight);
-  if (!part) return nullptr;
-  return &parts_.emplace(images, *std::move(part)).first->second;
+const PiecePrimitive* Writer::primitive_for(const Piece& piece) {
+  Desc weight = any_desc(weight_shape(conv_, piece));
+  for (const auto& [like, primitive] : primitives_) {
+    if (piece.is_like(like)) return &primitive;
+    if (piece.channels.count == like.channels.count) weight = primitive.weight;
+  }
+  auto made = make_primitive(conv_, piece, scheme_, weight);
+  if (!made) return nullptr;
+  return &primitives_.emplace_back(piece, *std::move(made)).second;
 }
 
-dnnl::memory Writer::given(const Operand& operand, std::int64_t first, std::int64_t images) {
+dnnl::memory Writer::given(const Operand& operand, const Range& images, const Range& rows,
+                           const Range& channels) {
   Shape shape = operand.type->shape;
-  const Bytes offset(operand.type->bytes().count() / shape[0] * first);
-  shape[0] = images;
-  const Desc lies = desc(shape, format_of(*operand.type));
-  return operand.is_output ? sequence_.output(operand.index, lies, offset)
-                           : sequence_.input(operand.index, lies, offset);
+  const MemoryFormat format = format_of(*operand.type);
+  std::int64_t first = element_count(shape) / shape[0] * images.first;  // element
+  shape[0] = images.count;
+  Desc lies = desc(shape, format);
+  const bool is_whole = rows.count == shape[2] && channels.count == shape[1];
+  if (!is_whole) {  // channels last, and a single image if rows are cut
+    const std::int64_t row = shape[3] * shape[1];
+    first += rows.first * row + channels.first;
+    const Dims strides = {(shape[0] > 1 ? shape[2] : rows.count) * row, 1, row, shape[1]};
+    lies = {
+        {shape[0], channels.count, rows.count, shape[3]}, dnnl::memory::data_type::f32, strides};
+  }
+  return operand.is_output ? sequence_.output(operand.index, lies, Bytes(first * kFloat))
+                           : sequence_.input(operand.index, lies, Bytes(first * kFloat));
+}
+
+dnnl::memory Writer::given_x(const Piece& piece) {
+  return given(conv_.x, piece.images, piece.x_rows, {0, conv_.x.type->shape[1]});
+}
+
+dnnl::memory Writer::given_y(const Operand& y, const Piece& piece) {
+  return given(y, piece.images, piece.y_rows, piece.channels);
+}
+
+void Writer::begin_with_line() {
+  const std::int64_t channels = conv_.y.type->shape[1];
+  const Desc numbers = desc({channels}, MemoryFormat::kRowMajor);
+  shift_ = sequence_.scratch(numbers);
+  if (conv_.epilogue.has_scale()) scale_ = sequence_.scratch(numbers);
+  sequence_.begin_with([epilogue = conv_.epilogue, bias = conv_.bias, scale = scale_,
+                        shift = *shift_, channels](const Run& run) {
+    epilogue.write_line(run, bias ? run.in<float>(*bias) : nullptr, channels,
+                        scale ? static_cast<float*>(scale->get_data_handle()) : nullptr,
+                        static_cast<float*>(shift.get_data_handle()));
+  });
+}
+
+void Writer::bring_weight(const Piece& piece, const Desc& wanted) {
+  if (conv_.direction == Direction::kWeights || channels_ == piece.channels) return;
+  channels_ = piece.channels;
+  const Desc lies = desc(weight_shape(conv_, piece), MemoryFormat::kRowMajor);
+  const std::int64_t each = conv_.weight.type->bytes().count() / conv_.y.type->shape[1];
+  weight_ = sequence_.input(conv_.weight.index, lies, Bytes(piece.channels.first * each));
+  if (wanted == lies && !scale_) return;
+  const dnnl::memory given = std::exchange(weight_, sequence_.scratch(wanted));
+  std::optional<dnnl::memory> scale;
+  if (scale_) {
+    scale = sequence_.seen_as(*scale_, desc({piece.channels.count}, MemoryFormat::kRowMajor),
+                              Bytes(piece.channels.first * kFloat));
+  }
+  for (auto& strand : sequence_.reorder_weights(given, weight_, scale, conv_.has_groups())) {
+    weights_.push_back(std::move(strand));
+  }
+}
+
+Sequence::Call Writer::forward(const Piece& piece, const PiecePrimitive& primitive,
+                               const dnnl::memory& x, const dnnl::memory& y) {
+  std::unordered_map<int, dnnl::memory> arguments = {
+      {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weight_}, {DNNL_ARG_DST, y}};
+  const Desc numbers = desc({piece.channels.count}, MemoryFormat::kRowMajor);
+  const Bytes offset(piece.channels.first * kFloat);
+  if (shift_) {
+    arguments[DNNL_ARG_BIAS] = sequence_.seen_as(*shift_, numbers, offset);
+  } else if (conv_.bias) {
+    arguments[DNNL_ARG_BIAS] = sequence_.input(*conv_.bias, numbers, offset);
+  }
+  return primitive.call(sequence_, std::move(arguments));
 }
 
 void Writer::add_bias(const dnnl::memory& result, Sequence::Strand& strand) {
   Shape shape(result.get_desc().dims().size(), 1);
   shape[1] = conv_.x.type->shape[1];
   const dnnl::memory bias = sequence_.input(*conv_.bias, desc(shape, MemoryFormat::kRowMajor));
-  const dnnl::binary::desc add(algorithm::binary_add, result.get_desc(), bias.get_desc(),
+  const dnnl::binary::desc add(dnnl::algorithm::binary_add, result.get_desc(), bias.get_desc(),
                                result.get_desc());
   const dnnl::binary::primitive_desc made(add, attributes(), engine());
   strand.push_back(
@@ -62,68 +141,59 @@ void Writer::add_bias(const dnnl::memory& result, Sequence::Strand& strand) {
                      {{DNNL_ARG_SRC_0, result}, {DNNL_ARG_SRC_1, bias}, {DNNL_ARG_DST, result}}));
 }
 
-void Writer::add_part(std::int64_t first, std::int64_t images, const PartPrimitive& part) {
+void Writer::add_piece(const Piece& piece, const PiecePrimitive& primitive) {
   Sequence::Strand strand;
-  const auto is_result = [&](const Operand& operand) { return operand.is_output; };
-  const auto bring = [&](const Operand& operand, const Desc& wanted) {
-    const dnnl::memory lies = given(operand, first, images);
+  const auto bring = [&](const Operand& operand, const dnnl::memory& lies, const Desc& wanted) {
     if (lies.get_desc() == wanted) return lies;
     const dnnl::memory better = sequence_.scratch(wanted);
-    if (!is_result(operand)) strand.push_back(sequence_.reorder(lies, better));
+    if (!operand.is_output) strand.push_back(sequence_.reorder(lies, better));
     return better;
   };
-  const dnnl::memory x = bring(conv_.x, part.x);
-  const dnnl::memory y = bring(conv_.y, part.y);
+  const dnnl::memory given_image = given_x(piece);
+  const dnnl::memory given_result = given_y(conv_.y, piece);
+  const dnnl::memory x = bring(conv_.x, given_image, primitive.x);
+  const dnnl::memory y = bring(conv_.y, given_result, primitive.y);
   if (conv_.direction == Direction::kForward) {
-    std::unordered_map<int, dnnl::memory> arguments = {
-        {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weight_}, {DNNL_ARG_DST, y}};
-    if (conv_.bias) {
-      arguments[DNNL_ARG_BIAS] =
-          sequence_.input(*conv_.bias, desc({conv_.y.type->shape[1]}, MemoryFormat::kRowMajor));
+    if (const auto& addend = conv_.epilogue.addend()) {
+      strand.push_back(sequence_.copy(given_y(*addend, piece), y));
     }
-    strand.push_back(part.call(sequence_, std::move(arguments)));
+    strand.push_back(forward(piece, primitive, x, y));
   } else if (conv_.direction == Direction::kData) {
-    strand.push_back(part.call(
+    strand.push_back(primitive.call(
         sequence_, {{DNNL_ARG_DIFF_SRC, x}, {DNNL_ARG_WEIGHTS, weight_}, {DNNL_ARG_DIFF_DST, y}}));
     if (conv_.bias) add_bias(x, strand);
   } else {
-    gradients_.push_back(sequence_.scratch(part.weight));
-    strand.push_back(part.call(
+    gradients_.push_back(sequence_.scratch(primitive.weight));
+    strand.push_back(primitive.call(
         sequence_,
         {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_WEIGHTS, gradients_.back()}, {DNNL_ARG_DIFF_DST, y}}));
   }
-  for (const auto& [operand, made] : {std::pair{conv_.x, x}, std::pair{conv_.y, y}}) {
-    if (!is_result(operand)) continue;
-    const dnnl::memory wanted = given(operand, first, images);
-    if (wanted.get_desc() != made.get_desc()) strand.push_back(sequence_.reorder(made, wanted));
+  if (conv_.x.is_output && x.get() != given_image.get()) {
+    strand.push_back(sequence_.reorder(x, given_image));
+  }
+  if (conv_.y.is_output && y.get() != given_result.get()) {
+    strand.push_back(sequence_.reorder(y, given_result));
   }
   convolutions_.push_back(std::move(strand));
 }
 
 std::optional<Prepared> Writer::write() && {
-  const std::int64_t batch = conv_.x.type->shape[0];
-  const std::int64_t count = scheme_.parts;
-  const PartPrimitive* const model = part_for((batch + count - 1) / count);
-  if (model == nullptr) return std::nullopt;
-  const Desc lies = desc(conv_.weight_shape, MemoryFormat::kRowMajor);
-  if (conv_.direction != Direction::kWeights) {
-    weight_ = sequence_.input(conv_.weight.index, lies);
-    if (model->weight != lies) {
-      const dnnl::memory given = std::exchange(weight_, sequence_.scratch(model->weight));
-      sequence_.then(sequence_.sliced_reorder(given, weight_));
-    }
+  if (conv_.epilogue.has_shift()) begin_with_line();
+  const std::vector<Piece> pieces = pieces_of(conv_, scheme_);
+  primitives_.reserve(pieces.size());
+  for (const Piece& piece : pieces) {
+    const PiecePrimitive* const primitive = primitive_for(piece);
+    if (primitive == nullptr) return std::nullopt;
+    bring_weight(piece, primitive->weight);
+    add_piece(piece, *primitive);
   }
-  for (std::int64_t p = 0; p < count; ++p) {
-    const std::int64_t first = batch * p / count;
-    const std::int64_t images = batch * (p + 1) / count - first;
-    const PartPrimitive* const part = part_for(images);
-    if (part == nullptr) return std::nullopt;
-    add_part(first, images, *part);
-  }
+  if (!weights_.empty()) sequence_.then(std::move(weights_));
   sequence_.then(std::move(convolutions_));
   if (conv_.direction == Direction::kWeights) {
     if (gradients_.size() > 1) sequence_.then(sequence_.sum(gradients_));
-    sequence_.then(sequence_.sliced_reorder(gradients_.front(), sequence_.output(0, lies)));
+    const Desc lies = desc(conv_.weight_shape, MemoryFormat::kRowMajor);
+    sequence_.then(sequence_.reorder_weights(gradients_.front(), sequence_.output(0, lies),
+                                             std::nullopt, conv_.has_groups()));
   }
   return std::move(sequence_).prepared();
 }
@@ -150,11 +220,32 @@ std::optional<Prepared> make_convolution(const KernelView& kernel, int) {
   return std::nullopt;
 }
 
+// What oneDNN does behind a convolution costs less than a pass over its result, but Winograd's
+// algorithm is worth more than that.
+std::optional<Prepared> make_fused_convolution(const KernelView& kernel, int) {
+  const FusedPart& first = kernel.attributes.parts().parts.front();
+  const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
+  if (first.kind != OpKind::kConv || is_empty(kernel) ||
+      !std::all_of(first.inputs.begin(), first.inputs.end(), is_operand)) {
+    return std::nullopt;
+  }
+  auto epilogue = Epilogue::of(kernel);
+  if (!epilogue) return std::nullopt;
+  const OneThread one_thread;
+  const Convolution conv(kernel, *std::move(epilogue));
+  // The result may lie on the addend, but not on what the convolution still reads.
+  const auto& addend = conv.epilogue.addend();
+  if (addend && addend->index == conv.x.index) return std::nullopt;
+  if (const auto winograd = winograd_scheme(conv)) return Writer(conv, *winograd).write();
+  return Writer(conv, direct_scheme(conv, Images::kAsTheyLie)).write();
+}
+
 }  // namespace
 
 void add_onednn_convolutions(Makers& makers) {
   using enum OpKind;
   add(makers, {kConv, kConvTranspose, kConvWeightGradient}, make_convolution);
+  add(makers, {kFused}, make_fused_convolution);
 }
 
 }  // namespace rockmate::cpu

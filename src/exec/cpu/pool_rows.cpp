@@ -19,11 +19,16 @@ using Ints = hn::Vec<IntTag>;
 
 // As many bytes as there are lanes, from or to lanes of 32 bits.
 HWY_INLINE Ints load_bytes(const std::uint8_t* p, std::int64_t count) {
-  HWY_ALIGN std::int32_t wide[hn::MaxLanes(IntTag())] = {};
 #if HWY_TARGET != HWY_SCALAR
   const hn::Rebind<std::uint8_t, IntTag> bytes;
   if (count == lanes()) return hn::PromoteTo(IntTag(), hn::LoadU(bytes, p));
 #endif
+#if HWY_TARGET == HWY_AVX3
+  const auto first = hn::FirstN(bytes, static_cast<std::size_t>(count));
+  return hn::PromoteTo(IntTag(), hn::MaskedLoad(first, bytes, p));
+#endif
+  // Elsewhere a masked load may touch what lies behind.
+  HWY_ALIGN std::int32_t wide[hn::MaxLanes(IntTag())] = {};
   for (std::int64_t i = 0; i < count; ++i) wide[i] = p[i];
   return hn::Load(IntTag(), wide);
 }
@@ -35,6 +40,11 @@ HWY_INLINE void store_bytes(Ints v, std::uint8_t* p, std::int64_t count) {
     hn::StoreU(hn::DemoteTo(bytes, v), bytes, p);
     return;
   }
+#endif
+#if HWY_TARGET == HWY_AVX3
+  const auto first = hn::FirstN(bytes, static_cast<std::size_t>(count));
+  hn::BlendedStore(hn::DemoteTo(bytes, v), first, bytes, p);
+  return;
 #endif
   HWY_ALIGN std::int32_t wide[hn::MaxLanes(IntTag())];
   hn::Store(v, IntTag(), wide);

@@ -2,6 +2,10 @@
 // nothing; none changes a function that the model computes, but for the one that says so.
 #pragma once
 
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "graph/patterns/rewrite.h"
 
 namespace rockmate {
@@ -20,5 +24,21 @@ namespace rockmate {
 /// Cross-entropy of a softmax or log-softmax is taken of its input: the same for the logarithm; for
 /// probabilities it is what cross-entropy means, where taking them for scores would not be.
 [[nodiscard]] std::optional<TensorId> replace_loss(Rewriter& rewriter, NodeId id);
+
+/// Slices that make up an axis become one split; for one run over the graph.
+class SliceReplacer {
+ public:
+  explicit SliceReplacer(const Graph& graph);
+  [[nodiscard]] std::optional<TensorId> operator()(Rewriter& rewriter, NodeId id);
+
+ private:
+  struct Split {
+    std::int64_t axis;
+    std::vector<std::int64_t> sizes;
+    std::vector<TensorId> made;  // parts, once there are some
+  };
+  std::vector<Split> splits_;
+  std::map<NodeId, std::pair<std::size_t, std::size_t>> parts_;  // which split, and which part
+};
 
 }  // namespace rockmate

@@ -1,0 +1,101 @@
+// Linear layers, their weight gradients, and products of matrices.
+
+#include "exec/cpu/families.h"
+#include "exec/cpu/onednn_product.h"
+
+namespace rockmate::cpu {
+namespace {
+
+using namespace onednn;
+
+bool is_fit(const KernelView& kernel) {
+  for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
+    for (const TensorType& type : *types) {
+      const bool is_plain = type.dtype == DType::kFloat32 &&
+                            type.format == MemoryFormat::kRowMajor && element_count(type.shape) > 0;
+      if (!is_plain) return false;
+    }
+  }
+  return true;
+}
+
+// Operand number 2, if there is one, is the bias.
+Prepared prepare(const KernelView& kernel, Product product, bool swapped = false) {
+  const bool has_bias = kernel.inputs.size() > 2;
+  return {[by = Multiplication(std::move(product)), has_bias, swapped](const Run& run) {
+    by.run({run.in<float>(swapped ? 1 : 0), run.in<float>(swapped ? 0 : 1),
+            has_bias ? run.in<float>(2) : nullptr, run.addend<float>(), run.out<float>()},
+           run.threads());
+  }};
+}
+
+std::optional<Prepared> make_linear(const KernelView& kernel, int) {
+  if (!is_fit(kernel)) return std::nullopt;
+  const Shape& x = kernel.shape();
+  const Shape& y = kernel.out_shape();
+  const bool transposed = kernel.attributes.flag("transpose_weight");
+  return prepare(kernel, {1,
+                          extent(x, 0, x.size() - 1),
+                          x.back(),
+                          y.back(),
+                          {x.back(), false},
+                          {transposed ? x.back() : y.back(), transposed},
+                          {0},
+                          {0}});
+}
+
+// dw = x^T dy, or dy^T x where the weight is [out, in].
+std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
+  if (!is_fit(kernel)) return std::nullopt;
+  const Shape& dw = kernel.out_shape();
+  const Shape& x = kernel.shape();
+  return prepare(
+      kernel,
+      {1, dw[0], extent(x, 0, x.size() - 1), dw[1], {dw[0], true}, {dw[1], false}, {0}, {0}},
+      kernel.attributes.flag("transpose_weight"));
+}
+
+// Where the matrix that takes part in each product begins.
+std::vector<std::int64_t> starts(const Shape& operand, const Shape& y) {
+  const std::size_t axes = y.size() - 2;
+  const std::size_t missing = y.size() - operand.size();
+  std::vector<std::int64_t> result(static_cast<std::size_t>(extent(y, 0, axes)));
+  for (std::size_t p = 0; p < result.size(); ++p) {
+    auto rest = static_cast<std::int64_t>(p);
+    std::int64_t stride = extent(operand, operand.size() - 2, operand.size());
+    for (std::size_t a = axes; a-- > missing; rest /= y[a]) {
+      const std::int64_t own = operand[a - missing];
+      if (own > 1) result[p] += rest % y[a] * stride;
+      stride *= own;
+    }
+  }
+  return result;
+}
+
+std::optional<Prepared> make_matmul(const KernelView& kernel, int) {
+  if (!is_fit(kernel)) return std::nullopt;
+  const Shape& a = kernel.shape(0);
+  const Shape& b = kernel.shape(1);
+  const Shape& y = kernel.out_shape();
+  const bool ta = kernel.attributes.flag("transpose_a");
+  const bool tb = kernel.attributes.flag("transpose_b");
+  return prepare(kernel, {extent(y, 0, y.size() - 2),
+                          y[y.size() - 2],
+                          a[a.size() - (ta ? 2 : 1)],
+                          y.back(),
+                          {a.back(), ta},
+                          {b.back(), tb},
+                          starts(a, y),
+                          starts(b, y)});
+}
+
+}  // namespace
+
+void add_onednn_products(Makers& makers) {
+  using enum OpKind;
+  add(makers, {kLinear}, make_linear);
+  add(makers, {kLinearWeightGradient}, make_weight_gradient);
+  add(makers, {kMatMul}, make_matmul);
+}
+
+}  // namespace rockmate::cpu

@@ -1,0 +1,65 @@
+// Products of matrices, cut into tiles of the result: each tile is one product of oneDNN's, on one
+// thread, with its whole sum over the inner extent. What is added to a product is written to the
+// result first.
+//
+// oneDNN packs pieces of the operands into memory of its own: at most 4 MiB per thread, because
+// tiles are that small.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "exec/cpu/onednn.h"
+
+namespace rockmate::cpu::onednn {
+
+/// A matrix as it lies: row-major with that many columns, and whether it takes part transposed.
+struct Matrix {
+  std::int64_t columns;
+  bool transposed;
+
+  [[nodiscard]] std::int64_t at(std::int64_t row, std::int64_t column) const {
+    return transposed ? column * columns + row : row * columns + column;
+  }
+  [[nodiscard]] char letter() const { return transposed ? 'T' : 'N'; }
+};
+
+/// `products` times [rows, inner] x [inner, columns]. Where the leading axes of the operands are
+/// broadcast, products share matrices.
+struct Product {
+  std::int64_t products, rows, inner, columns;
+  Matrix a, b;
+  std::vector<std::int64_t> a_starts, b_starts;  ///< per product
+};
+
+class Multiplication {
+ public:
+  explicit Multiplication(Product product);
+
+  struct Addresses {
+    const float* a;
+    const float* b;
+    const float* bias;    ///< per column; may be null
+    const float* addend;  ///< may be null, or y itself
+    float* y;
+  };
+  /// Rows and columns of the result.
+  struct Tile {
+    std::int64_t row, rows, column, columns;
+  };
+  /// `finish`, if there is one, is called with each tile that is done.
+  void run(const Addresses& to, int threads,
+           const std::function<void(const Tile&)>& finish = nullptr) const;
+
+ private:
+  [[nodiscard]] Tile multiply_tile(const Addresses& to, std::int64_t index) const;
+  [[nodiscard]] bool begin_tile(const Addresses& to, std::int64_t at, std::int64_t rows,
+                                std::int64_t column, std::int64_t columns) const;
+
+  Product product_;
+  // Whole tiles but for the last ones.
+  std::int64_t rows_, columns_;            // of a tile
+  std::int64_t row_count_, column_count_;  // of tiles
+};
+
+}  // namespace rockmate::cpu::onednn

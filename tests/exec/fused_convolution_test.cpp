@@ -1,0 +1,192 @@
+// Convolutions of the cpu engine with what is fused behind them, against the interpreter: lines per
+// channel, residuals, activations; many images and single ones, which are cut into strips of rows
+// and bands of channels; by Winograd's algorithm, too.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "rockmate/graph_builder.h"
+#include "support/fused_examples.h"
+#include "support/interpreter.h"
+#include "support/interpreter_engine.h"
+#include "support/kernel_rig.h"
+
+namespace rockmate {
+namespace {
+
+using testing::Bits;
+using testing::KernelRig;
+
+struct Case {
+  std::string name;
+  std::string parts;  // of the fused kernel that is expected
+  std::function<TensorId(GraphBuilder&)> body;
+};
+
+void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
+
+TensorId image(GraphBuilder& b, const std::string& name, const Shape& shape) {
+  return b.parameter(name, shape, {Fill::Kind::kUniform, 2});
+}
+
+// A batch norm with fixed statistics.
+TensorId line(GraphBuilder& b, TensorId x, const std::string& name) {
+  const Shape channels = {1, b.shape(x)[1], 1, 1};
+  const auto numbers = [&](const char* which) { return image(b, name + which, channels); };
+  return b.add(b.mul(b.sub(x, numbers(".mean")), numbers(".factor")), numbers(".bias"));
+}
+
+std::vector<Case> cases() {
+  const ConvOptions same = {.padding = {1}, .bias = false};
+  std::vector<Case> list = {
+      {"bias_relu", "conv relu",
+       [](GraphBuilder& b) {
+         return b.relu(b.conv(image(b, "x", {3, 5, 9, 7}), 6, {3}, {.padding = {1}}));
+       }},
+      {"biased_line_relu6", "conv sub mul add clip",
+       [](GraphBuilder& b) {
+         return b.relu6(line(b, b.conv(image(b, "x", {9, 16, 8, 8}), 33, {1}), "n"));
+       }},
+      {"depthwise_line_silu", "conv sub mul add silu",
+       [](GraphBuilder& b) {
+         ConvOptions options{.stride = {2}, .padding = {1}, .dilation = {1}};
+         options.groups = 24;
+         options.bias = false;
+         return b.silu(line(b, b.conv(image(b, "x", {2, 24, 11, 9}), 24, {3}, options), "n"));
+       }},
+      {"groups_scalar_hard_swish", "conv mul hard_swish",
+       [](GraphBuilder& b) {
+         ConvOptions options{.padding = {1}};
+         options.groups = 2;
+         const TensorId x = b.conv(image(b, "x", {2, 8, 7, 6}), 32, {3}, options);
+         return b.hard_swish(b.mul(image(b, "s", {1}), x));
+       }},
+      {"residual", "conv sub mul add add relu",
+       [=](GraphBuilder& b) {
+         const TensorId r = b.max_pool(image(b, "r", {2, 8, 20, 24}), {2});
+         const TensorId x = line(b, b.conv(image(b, "x", {2, 16, 10, 12}), 8, {3}, same), "n");
+         return b.relu(b.add(r, x));
+       }},
+      {"strided_pointwise_residual", "conv sub mul add add relu",
+       [](GraphBuilder& b) {
+         const ConvOptions options{.stride = {2, 3}};
+         const TensorId r = b.max_pool(image(b, "r", {3, 70, 8, 8}), {2});
+         const TensorId x = b.conv(image(b, "x", {3, 40, 7, 12}), 70, {1}, options);
+         return b.relu(b.add(line(b, x, "n"), r));
+       }},
+      {"pointwise_of_many_pixels", "conv sub mul add clip",
+       [](GraphBuilder& b) {
+         return b.relu6(line(b, b.conv(image(b, "x", {2, 6, 40, 40}), 18, {1}), "n"));
+       }},
+      {"residual_of_its_own_input", "conv add relu",
+       [=](GraphBuilder& b) {
+         const TensorId x = image(b, "x", {2, 8, 10, 12});
+         return b.relu(b.add(b.conv(x, 8, {3}, same), x));
+       }},
+      {"difference_the_other_way", "conv sub relu",
+       [=](GraphBuilder& b) {
+         const TensorId x = image(b, "x", {2, 8, 10, 12});
+         return b.relu(b.sub(image(b, "c", {1, 8, 1, 1}), b.conv(x, 8, {3}, same)));
+       }},
+      {"strips", "conv sub mul add add relu",
+       [](GraphBuilder& b) {
+         const ConvOptions options{.stride = {2, 1}, .padding = {2, 1, 0, 1}, .bias = false};
+         const TensorId r = image(b, "r", {1, 12, 31, 40});
+         const TensorId x = b.conv(image(b, "x", {1, 3, 63, 40}), 12, {5, 3}, options);
+         return b.relu(b.add(line(b, x, "n"), r));
+       }},
+      {"bands", "conv sub mul add add relu",
+       [=](GraphBuilder& b) {
+         const TensorId r = image(b, "r", {1, 272, 7, 7});
+         const TensorId x = line(b, b.conv(image(b, "x", {1, 33, 7, 7}), 272, {3}, same), "n");
+         return b.relu(b.add(x, r));
+       }},
+      {"winograd", "conv sub mul add add relu",
+       [=](GraphBuilder& b) {
+         const TensorId r = image(b, "r", {1, 32, 54, 55});
+         const TensorId x = line(b, b.conv(image(b, "x", {1, 32, 54, 55}), 32, {3}, same), "n");
+         return b.relu(b.add(x, r));
+       }},
+  };
+  return list;
+}
+
+class FusedConvolution : public ::testing::TestWithParam<Case> {
+ protected:
+  static TrainingModel model() {
+    GraphBuilder b("fused");
+    b.output(b.max_pool(GetParam().body(b), {2}));  // so that what is fused ends before
+    TrainingOptions options;
+    options.fuse = options.channels_last = options.winograd = true;
+    return make_inference_model(std::move(b).build(), options);
+  }
+  static std::map<ValueId, Bits> sources_of(const TrainingModel& model) {
+    const testing::Interpreter sources(model);
+    std::map<ValueId, Bits> values;
+    for (const Source& source : model.sources) {
+      const TensorType& type = model.types[source.value];
+      Bits& bits = values[source.value];
+      bits.resize(static_cast<std::size_t>(type.bytes().count()));
+      testing::from_doubles(sources[source.value].data, type, bits.data());
+    }
+    return values;
+  }
+  static void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
+    const auto x = testing::to_doubles(type, found.data());
+    const auto y = testing::to_doubles(type, expected.data());
+    double largest = 0;
+    for (const double e : y) largest = std::max(largest, std::abs(e));
+    for (std::size_t e = 0; e < x.size(); ++e) {
+      ASSERT_NEAR(x[e], y[e], 4e-6 * largest) << "element " << e;
+    }
+  }
+  void check(const TrainingModel& model, OpId op, const std::vector<Bits>& inputs,
+             const Bits& expected) {
+    KernelRig rig(*cpu_, model, op, inputs);
+    const auto found = rig.run();
+    EXPECT_EQ(found.complaint, "");
+    expect_near(found.outputs[0], expected, model.types[model.kernels[op].outputs[0]]);
+    for (const int threads : {1, 3}) {
+      const auto engine = make_cpu_engine(threads);
+      EXPECT_EQ(KernelRig(*engine, model, op, inputs).run().outputs, found.outputs) << threads;
+    }
+    for (const auto& choice : testing::in_place_choices(model, op)) {
+      const auto again = rig.run({.in_place = choice});
+      EXPECT_EQ(again.complaint, "");
+      EXPECT_EQ(again.outputs, found.outputs) << "in place";
+    }
+  }
+  std::unique_ptr<Engine> cpu_ = make_cpu_engine(2);
+};
+
+TEST_P(FusedConvolution, IsRightOnAnyThreadsAndInPlace) {
+  const TrainingModel made = model();
+  const auto oracle = testing::make_interpreter_engine();
+  std::map<ValueId, Bits> values = sources_of(made);
+  int seen = 0;
+  std::string all;
+  for (std::size_t o = 0; o < made.kernels.size(); ++o) {
+    const Kernel& kernel = made.kernels[OpId(o)];
+    std::vector<Bits> inputs;
+    for (const ValueId v : kernel.inputs) inputs.push_back(values.at(v));
+    const auto expected = KernelRig(*oracle, made, OpId(o), inputs).run();
+    for (std::size_t i = 0; i < kernel.outputs.size(); ++i) {
+      values[kernel.outputs[i]] = expected.outputs[i];
+    }
+    all += fmt::format("{}\n", testing::parts_of(kernel));
+    if (testing::parts_of(kernel) != GetParam().parts) continue;
+    check(made, OpId(o), inputs, expected.outputs[0]);
+    ++seen;
+  }
+  EXPECT_EQ(seen, 1) << all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FusedConvolution, ::testing::ValuesIn(cases()),
+                         [](const auto& each) { return each.param.name; });
+
+}  // namespace
+}  // namespace rockmate
