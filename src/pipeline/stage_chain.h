@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "rockmate/units.h"
@@ -17,6 +18,9 @@ struct BlockCandidate {
   Bytes saved;                    ///< from the forward to the backward, the block's output included
   Bytes forward_transient = {};   ///< more than that, while the forward runs
   Bytes backward_transient = {};  ///< more than that and both gradients, while the backward runs
+  /// What its backward runs where that is more than the block's backward ops, for who carries it
+  /// out: ops by position, those of the forward before those of the backward.
+  std::vector<std::uint32_t> runs = {};
 };
 
 struct StageBlock {

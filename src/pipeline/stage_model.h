@@ -7,33 +7,23 @@
 
 #include "graph/chain.h"
 #include "pipeline/stage_chain.h"
-#include "pipeline/stage_plan.h"
+#include "pipeline/stage_storages.h"
 #include "rockmate/training_graph.h"
+#include "schedule/candidate.h"
 
 namespace rockmate {
 
-/// What a stage holds and does once per iteration, however many micro-batches there are.
-struct StageFixed {
-  Bytes parameters;  ///< and statistics
-  Bytes gradients;   ///< of the parameters, summed over micro-batches
-  Bytes states;      ///< of the optimizer
-  Bytes data;        ///< inputs of one micro-batch that the stage reads
-  Seconds update;
-  Bytes update_workspace;  ///< the largest
-  [[nodiscard]] Bytes all(std::size_t micro_batches) const {
-    return parameters + gradients + states + update_workspace +
-           Bytes(data.count() * static_cast<std::int64_t>(micro_batches));
-  }
-};
+/// Cuts the graph into at most `max_blocks` >= 1 blocks, between which stages are cut: as many as
+/// are allowed. Throws InvalidInput for a graph without forward ops.
+[[nodiscard]] Chain cut_stage_blocks(const TrainingGraph& graph, std::size_t max_blocks);
 
 class StageModel {
  public:
-  /// Cuts the graph into at most `max_blocks` >= 1 blocks. Throws InvalidInput for a graph without
-  /// forward ops.
-  StageModel(const TrainingGraph& graph, std::size_t max_blocks);
+  /// `candidates`: by block of `cut_stage_blocks`; or none for all: blocks are kept whole or run
+  /// again as a whole. Throws as that does.
+  StageModel(const TrainingGraph& graph, std::size_t max_blocks,
+             const std::vector<std::vector<Candidate>>& candidates = {});
 
-  /// The chain that was cut, for who runs it.
-  [[nodiscard]] const Chain& ops() const { return ops_; }
   [[nodiscard]] const StageChain& chain() const { return chain_; }
   [[nodiscard]] std::size_t size() const { return chain_.blocks.size(); }
   /// A source that several blocks read counts once per stage: a tied parameter is copied to each
@@ -43,7 +33,6 @@ class StageModel {
   }
 
  private:
-  Chain ops_;
   StageChain chain_;
   std::vector<StageFixed> fixed_;
 };

@@ -48,6 +48,7 @@ Runs runs_of(const TrainingGraph& graph, const Chain& chain, const std::vector<S
 
 // Plans from much memory to little; each is run on the graph.
 std::size_t expect_sound(const TrainingGraph& graph) {
+  const Chain chain = cut_stage_blocks(graph, kBlocks);
   const StageModel model(graph, kBlocks);
   EXPECT_LE(model.size(), kBlocks);
   const Segments segments(model.chain());
@@ -65,7 +66,7 @@ std::size_t expect_sound(const TrainingGraph& graph) {
     const auto plan = plan_global(segments, all, 1, memory);
     if (!plan) break;
     ++plans;
-    const Runs runs = runs_of(graph, model.ops(), plan->steps);
+    const Runs runs = runs_of(graph, chain, plan->steps);
     const auto trace = simulate(graph, schedule_from_runs(graph, runs));
     EXPECT_TRUE(trace.has_value()) << trace.error().message;
     if (!trace) break;

@@ -108,7 +108,7 @@ class Summands {
 
 StageOps::StageOps(const TrainingModel& model, const Pipeline& pipeline, std::size_t max_blocks)
     : model_(model),
-      chain_(StageModel(model.graph, max_blocks).ops()),
+      chain_(cut_stage_blocks(model.graph, max_blocks)),
       backward_(chain_.blocks.size()),
       block_of_(model.graph.ops().size()),
       stage_of_(model.graph.ops().size()),
