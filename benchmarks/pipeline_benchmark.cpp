@@ -6,7 +6,8 @@
 // plain pipeline, in which everything is kept on balanced cuts: GPipe's stages hold all
 // micro-batches at once, those of 1F1B (`--plain 1f1b`) only as many as there are stages behind
 // them. Every method chooses the best cuts for itself; the table is Markdown, "none" where nothing
-// fits.
+// fits. The last columns are what blocks that are kept or run again as a whole come to, against the
+// candidates of integer programs, and the lower bound of the schedules that were tried.
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -16,6 +17,7 @@
 
 #include "pipeline/chain_stage_costs.h"
 #include "pipeline/coplan.h"
+#include "pipeline/stage_candidates.h"
 #include "rockmate/onnx.h"
 #include "rockmate/training_model.h"
 
@@ -32,6 +34,8 @@ struct Flags {
   double bytes_per_second = 12e9;
   std::string device = "a100";
   std::size_t max_blocks = PipelineOptions().max_blocks;
+  std::size_t candidates = PipelineOptions().candidates;
+  std::string cache;
 };
 
 enum class Policy : std::uint8_t { kKeepAll, kRecomputeBlocks, kRecomputeStage };
@@ -102,8 +106,10 @@ class Row {
   Row(const TrainingGraph& graph, const Flags& flags, std::size_t devices)
       : flags_(flags),
         model_(graph, flags.max_blocks),
-        direct_(model_, flags.micro_batches, PipelineMethod::kDirect, kTolerance),
-        global_(model_, flags.micro_batches, PipelineMethod::kGlobal, kTolerance) {
+        rich_(graph, flags.max_blocks, candidates_of(graph, flags)),
+        two_choices_(model_, flags.micro_batches, PipelineMethod::kGlobal, kTolerance),
+        direct_(rich_, flags.micro_batches, PipelineMethod::kDirect, kTolerance),
+        global_(rich_, flags.micro_batches, PipelineMethod::kGlobal, kTolerance) {
     cluster_.devices.resize(devices);
     cluster_.bytes_per_second = flags.bytes_per_second;
   }
@@ -118,15 +124,17 @@ class Row {
       const std::vector<PipelineFamily> all = {PipelineFamily::kGPipe, kOneF,
                                                PipelineFamily::kInterleaved,
                                                PipelineFamily::kZeroBubbleH1};
+      const auto before = coplan(two_choices_, flags_.micro_batches, cluster_, {all, false});
       const auto best = coplan(global_, flags_.micro_batches, cluster_, {all, false});
-      fmt::print("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", name,
+      fmt::print("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", name,
                  cluster_.devices.size(), share, to_string(memory),
                  shown(fixed(Policy::kRecomputeStage, PipelineFamily::kGPipe)),
                  shown(fixed(Policy::kRecomputeBlocks, PipelineFamily::kGPipe)),
                  shown(coplan(direct_, flags_.micro_batches, cluster_, kGPipe)),
                  shown(coplan(global_, flags_.micro_batches, cluster_, kGPipe)),
-                 shown(fixed(Policy::kRecomputeBlocks, kOneF)), shown(best),
-                 best ? to_string(best->family) : "");
+                 shown(fixed(Policy::kRecomputeBlocks, kOneF)), shown(before), shown(best),
+                 best ? to_string(best->family) : "",
+                 best ? fmt::format("{:.1f}", 1e3 * best->lower_bound.count()) : "");
       std::fflush(stdout);
     }
   }
@@ -137,16 +145,25 @@ class Row {
   inline static const CoplanOptions kGPipe = {{PipelineFamily::kGPipe}, true};
 
   std::optional<PipelinePlan> fixed(Policy policy, PipelineFamily family) {
-    FixedCosts costs(model_, global_, policy);
+    FixedCosts costs(model_, two_choices_, policy);
     return coplan(costs, flags_.micro_batches, cluster_, {{family}, true});
+  }
+  static std::vector<std::vector<Candidate>> candidates_of(const TrainingGraph& graph,
+                                                           const Flags& flags) {
+    std::optional<checkmate::CandidateCache> cache;
+    if (!flags.cache.empty()) cache.emplace(flags.cache);
+    checkmate::BlockOptions options;
+    options.candidates = flags.candidates;
+    options.cache = cache ? &*cache : nullptr;
+    return stage_candidates(graph, cut_stage_blocks(graph, flags.max_blocks), options);
   }
   static std::string shown(const std::optional<PipelinePlan>& plan) {
     return plan ? fmt::format("{:.1f}", 1e3 * plan->trace.makespan.count()) : "none";
   }
 
   const Flags& flags_;
-  StageModel model_;
-  ChainStageCosts direct_, global_;
+  StageModel model_, rich_;
+  ChainStageCosts two_choices_, direct_, global_;
   Cluster cluster_;
 };
 
@@ -154,8 +171,9 @@ void run_all(const Flags& flags) {
   fmt::print(
       "| model | devices | share, % | memory | GPipe, stage recomputed, ms | GPipe, blocks | "
       "GPipe, "
-      "direct | GPipe, global | 1F1B, blocks | co-planned | schedule |\n"
-      "|---|---|---|---|---|---|---|---|---|---|---|\n");
+      "direct | GPipe, global | 1F1B, blocks | co-planned, two choices | co-planned | schedule | "
+      "bound |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const std::string& model : flags.models) {
     OnnxOptions import;
     import.batch = flags.samples;
@@ -183,6 +201,8 @@ int main(int argc, char** argv) {
   app.add_option("--samples", flags.samples, "of a micro-batch");
   app.add_option("--bytes-per-second", flags.bytes_per_second, "of every link");
   app.add_option("--device", flags.device, "whose costs the models have");
+  app.add_option("--candidates", flags.candidates, "of a part of a block, at most");
+  app.add_option("--cache", flags.cache, "a folder for candidates");
   app.add_option("--max-blocks", flags.max_blocks, "to cut between");
   CLI11_PARSE(app, argc, argv);
   try {

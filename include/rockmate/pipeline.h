@@ -10,11 +10,13 @@
 #include <iosfwd>
 #include <limits>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "rockmate/error.h"
+#include "rockmate/milp.h"
 #include "rockmate/schedule.h"
 #include "rockmate/training_graph.h"
 #include "rockmate/units.h"
@@ -67,6 +69,9 @@ struct StageStep {
   std::size_t micro_batch = 0;
   std::size_t block = 0;
   std::size_t candidate = 0;
+  /// Of a backward that runs forward ops again among its own: all of them, by position in the
+  /// block's forward part followed by its backward part.
+  std::vector<std::uint32_t> runs = {};
 };
 
 /// One way to run one micro-batch through a stage; seconds are those of a device of speed 1. Peaks
@@ -223,6 +228,14 @@ struct PipelineOptions {
   PipelineMethod method = PipelineMethod::kCoplan;
   std::optional<PipelineFamily> family = std::nullopt;  ///< none: the best of all
   std::size_t max_blocks = 48;  ///< between which stages are cut; more are slower to plan
+  std::size_t candidates =
+      400;  ///< strategies of a part of a block, at most; 0: none are looked for
+  std::optional<Solver> solver = std::nullopt;  ///< nothing: the fastest that is linked, if any
+  /// Where strategies are kept for the next time; nothing: nowhere.
+  std::optional<std::filesystem::path> cache = std::nullopt;
+  int threads = 0;  ///< 0: all cores; never changes the answer
+  std::function<void(const std::string&)> progress = nullptr;  ///< in words; from any thread
+  std::stop_token stop = {};  ///< when asked to stop: the best pipeline so far
 };
 
 struct PipelinePlan {

@@ -8,10 +8,13 @@
 #include "base/atomic_file.h"
 #include "base/input_file.h"
 #include "cli/console.h"
+#include "cli/interrupt.h"
 #include "cli/model.h"
 #include "cli/output_file.h"
 #include "cli/pipeline_report.h"
 #include "cli/pipeline_run_flags.h"
+#include "cli/planning_flags.h"
+#include "cli/progress_line.h"
 #include "cli/verbs.h"
 #include "cli/whole_number.h"
 #include "rockmate/pipeline.h"
@@ -20,6 +23,7 @@ namespace rockmate::cli {
 namespace {
 
 constexpr std::uint64_t kMostMicroBatches = 4096;
+constexpr std::uint64_t kMostCandidates = 100'000;
 // Where no number of micro-batches is given: from as many as there are devices to so many times as
 // many.
 constexpr std::size_t kMostPerDevice = 16;
@@ -33,6 +37,9 @@ struct PipelineFlags {
   std::string schedule = "best";
   std::string method = "coplan";
   std::size_t max_blocks = PipelineOptions().max_blocks;
+  std::size_t candidates = PipelineOptions().candidates;
+  std::string solver;
+  std::string cache;
   std::string out;
   std::string timeline;
   PipelineRunFlags run;
@@ -87,6 +94,10 @@ PipelineOptions options_of(const PipelineFlags& flags) {
   options.method = parse_pipeline_method(flags.method);
   if (flags.schedule != "best") options.family = parse_pipeline_family(flags.schedule);
   options.max_blocks = flags.max_blocks;
+  options.candidates = flags.candidates;
+  if (!flags.solver.empty()) options.solver = parse_solver(flags.solver);
+  const std::filesystem::path cache = cache_folder(flags.cache);
+  if (!cache.empty()) options.cache = cache;
   return options;
 }
 
@@ -127,13 +138,14 @@ std::vector<std::size_t> micro_batches_of(const PipelineFlags& flags, std::size_
                              : numbers_of_micro_batches(batch / replicas, cluster.devices.size());
 }
 
-Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const Cluster& cluster) {
+Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const Cluster& cluster,
+                                             const PipelineOptions& options) {
   const std::size_t batch = batch_of(flags);
   const auto numbers = micro_batches_of(flags, batch, cluster);
   const GraphOfBatch graph_of = graphs_by_batch(flags.model);
   return plan_pipeline(
       [&](std::size_t number) { return graph_of(static_cast<std::int64_t>(batch / number)); },
-      numbers, cluster, options_of(flags));
+      numbers, cluster, options);
 }
 
 ExitCode run_onnx(const PipelineFlags& flags, const Cluster& cluster) {
@@ -151,13 +163,24 @@ ExitCode run_onnx(const PipelineFlags& flags, const Cluster& cluster) {
   return run_job(job, flags.model.model, flags.json, flags.timeline);
 }
 
-Expected<PipelinePlan, NoPipeline> plan_graph(const PipelineFlags& flags, const Cluster& cluster) {
+Expected<PipelinePlan, NoPipeline> plan_graph(const PipelineFlags& flags, const Cluster& cluster,
+                                              const PipelineOptions& options) {
   if (!flags.micro_batches) {
     throw InvalidInput(
         "--micro-batches is needed: a training graph stands for one of them, as often as you say");
   }
   const TrainingGraph graph = load_model(flags.model).graph;
-  return plan_pipeline(graph, *flags.micro_batches, cluster, options_of(flags));
+  return plan_pipeline(graph, *flags.micro_batches, cluster, options);
+}
+
+Expected<PipelinePlan, NoPipeline> plan_model(const PipelineFlags& flags, const Cluster& cluster) {
+  StopOnInterrupt interrupt("stopping with the best pipeline so far");
+  ProgressLine line;
+  PipelineOptions options = options_of(flags);
+  options.stop = interrupt.token();
+  options.progress = [&line](const std::string& text) { line.show(text); };
+  return flags.model.is_onnx() ? plan_onnx(flags, cluster, options)
+                               : plan_graph(flags, cluster, options);
 }
 
 ExitCode run_pipeline(const PipelineFlags& flags) {
@@ -174,7 +197,7 @@ ExitCode run_pipeline(const PipelineFlags& flags) {
   const Cluster cluster = Cluster::parse(flags.devices);
   static_cast<void>(options_of(flags));  // before a model is read
   if (flags.run.run) return run_onnx(flags, cluster);
-  const auto plan = flags.model.is_onnx() ? plan_onnx(flags, cluster) : plan_graph(flags, cluster);
+  const auto plan = plan_model(flags, cluster);
   if (!plan) {
     flags.json ? print_json(to_json(plan.error())) : print(to_text(plan.error()));
     return kNo;
@@ -213,6 +236,16 @@ void add_pipeline(CLI::App& app, Task& task) {
       ->type_name("N")
       ->check(whole_number(1, 1000))
       ->capture_default_str();
+  verb->add_option("--candidates", flags->candidates,
+                   "strategies of a block, at most; 0: kept or run again as a whole")
+      ->type_name("N")
+      ->check(whole_number(0, kMostCandidates))
+      ->capture_default_str();
+  verb->add_option("--solver", flags->solver, "cbc or glpk, for strategies of blocks")
+      ->type_name("NAME");
+  verb->add_option("--cache", flags->cache,
+                   "where strategies of blocks are kept, or 'none' (default: ~/.cache/rockmate)")
+      ->type_name("DIR");
   verb->add_option("-o", flags->out, "write the pipeline, rockmate.pipeline/1")
       ->type_name("PIPELINE.json");
   verb->add_option("--timeline", flags->timeline, "draw ranks over time")->type_name("FILE.svg");

@@ -35,15 +35,16 @@ class Wanted {
   std::map<ValueId, std::set<ValueId>> values_;  // wanted ones, by storage
 };
 
-// By seconds; those that another one equals or beats in all figures are left out.
+// Behind the first, by seconds; those that another one equals or beats in all figures are left out.
 void drop_beaten(std::vector<BlockCandidate>& candidates) {
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& x, const auto& y) {
+  std::stable_sort(candidates.begin() + 1, candidates.end(), [](const auto& x, const auto& y) {
     return x.backward != y.backward ? x.backward < y.backward : x.saved < y.saved;
   });
   std::vector<BlockCandidate> kept;
   for (BlockCandidate& x : candidates) {
     const bool is_beaten = std::any_of(kept.begin(), kept.end(), [&](const BlockCandidate& y) {
-      return y.saved <= x.saved && y.saved + y.forward_transient <= x.saved + x.forward_transient &&
+      return y.backward <= x.backward && y.saved <= x.saved &&
+             y.saved + y.forward_transient <= x.saved + x.forward_transient &&
              y.saved + y.backward_transient <= x.saved + x.backward_transient;
     });
     if (!is_beaten) kept.push_back(std::move(x));

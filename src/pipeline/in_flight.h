@@ -40,6 +40,8 @@ class InFlight {
   [[nodiscard]] rotor::Staircase one(StageRange range, std::int64_t transient) const {
     return rest(range, transient).from(range.first);
   }
+  /// The same from each block of the range on.
+  [[nodiscard]] Rest rest(StageRange range, std::int64_t transient) const;
 
  private:
   struct Multiset {
@@ -53,7 +55,6 @@ class InFlight {
   [[nodiscard]] const rotor::Staircase& slot(StageRange range, std::int64_t transient);
   [[nodiscard]] std::optional<Multiset> of_two(StageRange range, std::size_t in_flight,
                                                Bytes memory);
-  [[nodiscard]] Rest rest(StageRange range, std::int64_t transient) const;
 
   const Segments& segments_;
   std::vector<std::int64_t> transients_;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 #include <ostream>
 
 #include "pipeline/chain_stage_costs.h"
 #include "pipeline/coplan.h"
+#include "pipeline/stage_candidates.h"
 
 namespace rockmate {
 namespace {
@@ -72,6 +74,111 @@ Bytes memory_of(const Cluster& cluster) {
   return sum;
 }
 
+// Plans for one number of micro-batches: first with blocks that are kept or run again as a whole,
+// which takes a moment; then with candidates, where more memory would make it faster.
+class Planning {
+ public:
+  Planning(TrainingGraph graph, std::size_t micro_batches, const Cluster& cluster,
+           const PipelineOptions& options)
+      : graph_(std::move(graph)), m_(micro_batches), cluster_(&cluster), options_(&options) {
+    coplan_.families = families_of(options);
+    coplan_.uses_all_devices = options.method != PipelineMethod::kCoplan;
+  }
+
+  void with_two_choices() {
+    const Stopwatch watch(spent_);
+    StageModel model(graph_, options_->max_blocks);
+    check_sizes(model, m_, *cluster_, *options_);
+    fixed_ = model.fixed({0, model.size() - 1}).all(m_);
+    ChainStageCosts costs = costs_of(std::move(model));
+    best_ = coplan(costs, m_, *cluster_, coplan_);
+    Cluster without_limits = *cluster_;
+    for (PipelineDevice& device : without_limits.devices) device.memory = PipelineDevice().memory;
+    const auto ideal = coplan(costs, m_, without_limits, coplan_);
+    if (ideal) ideal_ = ideal->trace.makespan;
+    bound_ = makespan_bound(costs, m_, *cluster_, coplan_.families);
+  }
+
+  [[nodiscard]] bool may_gain() const {
+    return options_->candidates > 0 && fixed_ <= memory_of(*cluster_) && ideal_ < makespan() &&
+           !options_->stop.stop_requested();
+  }
+
+  void with_candidates() {
+    const Stopwatch watch(spent_);
+    const Chain chain = cut_stage_blocks(graph_, options_->max_blocks);
+    std::optional<checkmate::CandidateCache> cache;
+    if (options_->cache) cache.emplace(*options_->cache);
+    checkmate::BlockOptions blocks;
+    blocks.candidates = options_->candidates;
+    blocks.solver = options_->solver;
+    blocks.cache = cache ? &*cache : nullptr;
+    blocks.threads = options_->threads;
+    blocks.stop = options_->stop;
+    if (options_->progress) {
+      blocks.progress = [this](const checkmate::BlockProgress& now) {
+        options_->progress(fmt::format("{} micro-batches: block {} of {}, ILP {} of {}", m_,
+                                       now.block, now.blocks, now.pair, now.pairs));
+      };
+    }
+    ChainStageCosts costs =
+        costs_of({graph_, options_->max_blocks, stage_candidates(graph_, chain, blocks)});
+    auto found = coplan(costs, m_, *cluster_, coplan_);
+    if (found && found->trace.makespan < makespan()) best_ = std::move(found);
+  }
+
+  /// Infinite: nothing was found.
+  [[nodiscard]] Seconds makespan() const {
+    return best_ ? best_->trace.makespan : Seconds(std::numeric_limits<double>::infinity());
+  }
+  [[nodiscard]] Seconds bound() const { return bound_; }
+  [[nodiscard]] Seconds spent() const { return spent_; }
+
+  [[nodiscard]] Expected<PipelinePlan, NoPipeline> finish() && {
+    const Bytes memory = memory_of(*cluster_);
+    if (!best_) {
+      return Unexpected{NoPipeline{fixed_ > memory
+                                       ? "parameters, their gradients, optimizer states and inputs "
+                                         "alone do not fit into the devices"
+                                       : "no pipeline was found that fits into the devices",
+                                   fixed_, memory}};
+    }
+    best_->lower_bound = bound_;
+    best_->planning_seconds = spent_;
+    return *std::move(best_);
+  }
+
+ private:
+  // Adds the seconds of its life.
+  class Stopwatch {
+   public:
+    explicit Stopwatch(Seconds& sum) : sum_(sum) {}
+    ~Stopwatch() {
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
+      sum_ += Seconds(spent.count());
+    }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+
+   private:
+    Seconds& sum_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  };
+
+  [[nodiscard]] ChainStageCosts costs_of(StageModel model) const {
+    return {std::move(model), m_, options_->method, kTolerance};
+  }
+
+  TrainingGraph graph_;
+  std::size_t m_;
+  const Cluster* cluster_;
+  const PipelineOptions* options_;
+  CoplanOptions coplan_;
+  Bytes fixed_;
+  Seconds ideal_, bound_, spent_;
+  std::optional<PipelinePlan> best_;
+};
+
 }  // namespace
 
 std::string_view to_string(PipelineMethod method) {
@@ -92,27 +199,11 @@ PipelineMethod parse_pipeline_method(std::string_view word) {
 Expected<PipelinePlan, NoPipeline> plan_pipeline(const TrainingGraph& micro_batch,
                                                  std::size_t micro_batches, const Cluster& cluster,
                                                  const PipelineOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
   check_cluster(cluster, "the cluster");
-  CoplanOptions coplan_options;
-  coplan_options.families = families_of(options);
-  coplan_options.uses_all_devices = options.method != PipelineMethod::kCoplan;
-  StageModel model(micro_batch, options.max_blocks);
-  check_sizes(model, micro_batches, cluster, options);
-  const Bytes fixed = model.fixed({0, model.size() - 1}).all(micro_batches);
-  ChainStageCosts costs(std::move(model), micro_batches, options.method, kTolerance);
-  auto plan = coplan(costs, micro_batches, cluster, coplan_options);
-  if (!plan) {
-    const Bytes memory = memory_of(cluster);
-    return Unexpected{NoPipeline{fixed > memory
-                                     ? "parameters, their gradients, optimizer states and inputs "
-                                       "alone do not fit into the devices"
-                                     : "no pipeline was found that fits into the devices",
-                                 fixed, memory}};
-  }
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-  plan->planning_seconds = Seconds(spent.count());
-  return *std::move(plan);
+  Planning planning(micro_batch, micro_batches, cluster, options);
+  planning.with_two_choices();
+  if (planning.may_gain()) planning.with_candidates();
+  return std::move(planning).finish();
 }
 
 Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfMicroBatches& graph_of,
@@ -120,34 +211,40 @@ Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfMicroBatches& grap
                                                  const Cluster& cluster,
                                                  const PipelineOptions& options) {
   if (micro_batches.empty()) throw InvalidInput("found no number of micro-batches to choose from");
-  std::optional<Expected<PipelinePlan, NoPipeline>> best;
-  std::optional<Seconds> bound;
-  Seconds spent;
+  check_cluster(cluster, "the cluster");
+  std::vector<Planning> all;
   for (const std::size_t m : micro_batches) {
     // Some families want multiples of the devices.
-    const bool fits = options.family != PipelineFamily::kInterleaved ||
-                      m % std::max<std::size_t>(cluster.devices.size(), 1) == 0;
+    const bool fits =
+        options.family != PipelineFamily::kInterleaved || m % cluster.devices.size() == 0;
     if (!fits && micro_batches.size() > 1) continue;
-    auto next = plan_pipeline(graph_of(m), m, cluster, options);
-    if (next) {
-      bound = std::min(bound.value_or(next->lower_bound), next->lower_bound);
-      spent += next->planning_seconds;
-    }
-    const bool is_better = !best || (next && !*best) ||
-                           (next && *best && next->trace.makespan < best->value().trace.makespan);
-    if (is_better) best = std::move(next);
+    all.emplace_back(graph_of(m), m, cluster, options).with_two_choices();
   }
-  if (!best) {
+  if (all.empty()) {
     throw InvalidInput(
         fmt::format("none of the {} numbers of micro-batches is a multiple of the {} "
                     "devices, as the schedule {} needs it",
                     micro_batches.size(), cluster.devices.size(), to_string(*options.family)));
   }
-  if (*best) {
-    best->value().lower_bound = *bound;
-    best->value().planning_seconds = spent;
+  // The best first: the bounds of others may lie above what it comes to.
+  const auto is_better = [](const Planning& x, const Planning& y) {
+    return x.makespan() < y.makespan();
+  };
+  std::stable_sort(all.begin(), all.end(), is_better);
+  Seconds best = all.front().makespan();
+  Seconds bound = best, spent;
+  for (Planning& each : all) {
+    if (each.may_gain() && each.bound() < best) each.with_candidates();
+    best = std::min(best, each.makespan());
+    bound = std::min(bound, each.bound());
+    spent += each.spent();
   }
-  return *std::move(best);
+  auto found = std::move(*std::min_element(all.begin(), all.end(), is_better)).finish();
+  if (found) {
+    found->lower_bound = bound;
+    found->planning_seconds = spent;
+  }
+  return found;
 }
 
 std::ostream& operator<<(std::ostream& out, const NoPipeline& no_pipeline) {

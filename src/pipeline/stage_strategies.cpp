@@ -106,9 +106,11 @@ class MicroBatch {
     ROCKMATE_CHECK(saved_[b].candidate != nullptr);
     phase_ = Phase::kBackward;
     done_ = range_.last - b + 1;
-    const BlockCandidate x = *saved_[b].candidate;
+    const BlockCandidate& x = *saved_[b].candidate;
+    strategy_.steps.back().runs = x.runs;
     const Bytes made = chain_.gradient_before(b);
-    const bool waits = weights_ == WeightGradients::kSplit && saved_[b].by_forward;
+    const bool waits =
+        weights_ == WeightGradients::kSplit && saved_[b].by_forward && x.runs.empty();
     spend(waits ? x.backward - x.weights : x.backward, made + x.backward_transient);
     gradient_ = b == range_.first ? Bytes() : made;
     saved_[b] = {};

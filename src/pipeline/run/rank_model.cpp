@@ -97,9 +97,12 @@ class RankModelMaker {
       }
     }
     if (step.kind != StageStepKind::kBackward) return;
-    const bool may_wait = action.verb == StageVerb::kInputGradient && saved_.contains(key);
-    for (const OpId op : context_.ops.backward(step.block)) {
-      if (may_wait && context_.ops.can_wait(op)) {
+    const bool may_wait =
+        action.verb == StageVerb::kInputGradient && saved_.contains(key) && step.runs.empty();
+    for (const OpId op : context_.ops.backward(step)) {
+      if (context_.ops.is_forward(op)) {
+        run_forward(op, action);
+      } else if (may_wait && context_.ops.can_wait(op)) {
         waiting_[{action.stage, action.micro_batch}].push_back(op);
       } else {
         run_backward(op, action);

@@ -11,13 +11,25 @@
 namespace rockmate {
 namespace {
 
-void check_stages(const TrainingModel& model, const Pipeline& pipeline, std::size_t blocks) {
+bool has_runs(const StageStrategy& strategy, const Chain& chain) {
+  return !strategy.steps.empty() &&
+         std::all_of(strategy.steps.begin(), strategy.steps.end(), [&](const StageStep& step) {
+           if (step.block >= chain.blocks.size()) return false;
+           const Block& block = chain.blocks[step.block];
+           const std::size_t ops = block.forward.size() + block.backward.size();
+           return std::all_of(step.runs.begin(), step.runs.end(),
+                              [ops](std::uint32_t k) { return k < ops; });
+         });
+}
+
+void check_stages(const TrainingModel& model, const Pipeline& pipeline, const Chain& chain) {
+  const std::size_t blocks = chain.blocks.size();
   std::size_t next = 0;
   for (const PipelineStage& stage : pipeline.stages) {
     const bool follows = stage.first_block == next && stage.last_block >= next;
     const bool has_steps =
-        std::none_of(stage.strategies.begin(), stage.strategies.end(),
-                     [](const StageStrategy& strategy) { return strategy.steps.empty(); });
+        std::all_of(stage.strategies.begin(), stage.strategies.end(),
+                    [&](const StageStrategy& strategy) { return has_runs(strategy, chain); });
     if (!follows || !has_steps) break;
     next = stage.last_block + 1;
   }
@@ -109,19 +121,31 @@ class Summands {
 StageOps::StageOps(const TrainingModel& model, const Pipeline& pipeline, std::size_t max_blocks)
     : model_(model),
       chain_(cut_stage_blocks(model.graph, max_blocks)),
-      backward_(chain_.blocks.size()),
       block_of_(model.graph.ops().size()),
       stage_of_(model.graph.ops().size()),
       is_forward_(model.graph.ops().size()),
       can_wait_(model.graph.ops().size()),
       is_apart_(model.graph.ops().size()) {
-  check_stages(model, pipeline, chain_.blocks.size());
+  check_stages(model, pipeline, chain_);
   check_updates(model);
   check_dropout(model);
   place_ops(pipeline);
   find_parts();
   find_waiting();
   find_crossings(pipeline.stages.size());
+}
+
+std::vector<OpId> StageOps::backward(const StageStep& step) const {
+  const Block& block = chain_.blocks[step.block];
+  std::vector<OpId> ops;
+  for (const std::uint32_t k : step.runs) {
+    const std::size_t forward = block.forward.size();
+    ops.push_back(k < forward ? block.forward[k] : block.backward[k - forward]);
+  }
+  if (step.runs.empty()) ops = block.backward;
+  if (step.block == 0) ops.insert(ops.end(), chain_.tail.begin(), chain_.tail.end());
+  std::erase_if(ops, [this](OpId op) { return !stage_of_[op]; });
+  return ops;
 }
 
 std::optional<std::size_t> StageOps::maker(ValueId v) const {
@@ -146,7 +170,6 @@ void StageOps::place_ops(const Pipeline& pipeline) {
     for (const OpId op : rest) {
       if (model_.graph[op].phase == Phase::kUpdate) continue;
       block_of_[op] = b;
-      backward_[b].push_back(op);
     }
   }
   for (std::size_t s = 0; s < pipeline.stages.size(); ++s) {
@@ -176,7 +199,6 @@ void StageOps::find_parts() {
     }
     for (const OpId op : found.apart) is_apart_[op] = 1;
     for (const OpId op : found.sums) {
-      std::erase(backward_[block_of_[op].value()], op);
       stage_of_[op].reset();
     }
     auto& parts = parts_.emplace_back();

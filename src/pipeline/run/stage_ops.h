@@ -30,10 +30,9 @@ class StageOps {
   [[nodiscard]] const std::vector<OpId>& forward(std::size_t block) const {
     return chain_.blocks[block].forward;
   }
-  /// Without updates of parameters and without the sums that were taken apart.
-  [[nodiscard]] const std::vector<OpId>& backward(std::size_t block) const {
-    return backward_[block];
-  }
+  /// What a backward step runs, forward ops among it, without updates of parameters and without the
+  /// sums that were taken apart.
+  [[nodiscard]] std::vector<OpId> backward(const StageStep& step) const;
   /// Whether nothing of the backward but other such ops of its block needs what it makes: gradients
   /// of parameters, which can wait.
   [[nodiscard]] bool can_wait(OpId op) const { return can_wait_[op] != 0; }
@@ -68,7 +67,6 @@ class StageOps {
 
   const TrainingModel& model_;
   Chain chain_;
-  std::vector<std::vector<OpId>> backward_;  // by block
   IdVector<OpId, std::optional<std::size_t>> block_of_, stage_of_;
   IdVector<OpId, char> is_forward_, can_wait_, is_apart_;
   std::vector<std::vector<GradientPart>> parts_;
