@@ -1,49 +1,40 @@
-// For each family of schedules and each number of stages, the dynamic program over cuts gives a few
-// partitions with an estimate. The best of each family are built in earnest: strategies per stage,
-// rows, the simulator. The estimate is not exact (it ignores how unequal stages interleave), so the
-// simulator alone decides; from the best ones, cuts are moved by one block and neighbours on
-// unequal devices swapped as long as that helps.
+// For each family of schedules, the dynamic program over cuts gives partitions with an estimate
+// (`Drafter`). The best of each family are built in earnest: strategies per stage, rows, the
+// simulator. The estimate is not exact (it ignores how unequal stages interleave), so the simulator
+// alone decides; from the best ones, cuts are moved by one block and neighbours on unequal devices
+// swapped as long as that helps.
 //
-// What a stage may use is its device's memory without what it holds all the time and without
-// message buffers: one input and one gradient that are received ahead, one of each that is on its
-// way out. Messages can pile up where a neighbour is slower; where the simulator then finds a peak
-// beyond the memory, the stage's share is cut by the excess and its strategies are chosen anew.
+// Messages can pile up where a neighbour is slower; where the simulator then finds a peak beyond
+// the memory, the stage's share is cut by the excess and its strategies are chosen anew.
 //
 // A recomputation needs no gradient: it runs as an action of its own before the rank waits for one,
 // which hides it in the bubble and is never slower.
+//
+// All this is a search, and luck has a part in it: with a little more memory it may end at a slower
+// pipeline. So it is made again as for less memory, on a grid of shares, and the best of all stays.
 
 #include "pipeline/coplan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
-#include <memory>
 #include <tuple>
 
-#include "pipeline/partition.h"
+#include "pipeline/stage_drafts.h"
 
 namespace rockmate {
 namespace {
 
-constexpr std::size_t kPartitions = 6;        // per family and number of stages
-constexpr std::size_t kBuilt = 12;            // per family, by their estimate
-constexpr std::size_t kImproved = 5;          // of those, by simulated time
-constexpr int kMoves = 40;                    // accepted or not, for each of them
-constexpr int kShares = 8;                    // how often a stage's share is cut
-constexpr std::size_t kMostIdle = 16;         // devices, beyond which none is left idle
-constexpr std::size_t kChunks[] = {2, 3, 4};  // stages per device, interleaved
+constexpr std::size_t kBuilt = 12;    // per family, by their estimate
+constexpr std::size_t kImproved = 5;  // of those, by simulated time
+constexpr int kMoves = 40;            // accepted or not, for each of them
+constexpr int kShares = 8;            // how often a stage's share is cut
+// Smaller memories that are planned for as well, and how many of them lie within a factor of two.
+constexpr int kSmaller = 3;
+constexpr double kGrid = 8;
 
-// A family with its number of stages, and what follows from that.
-struct Shape {
-  PipelineFamily family = PipelineFamily::kGPipe;
-  std::size_t ranks = 0, stages = 0;
-  std::vector<PipelineRow> rows;
-  std::vector<std::size_t> in_flight;
-};
-
-struct Draft {
-  std::shared_ptr<const Shape> shape;
-  Partition partition;
-};
+using Shape = PipelineShape;
+using Draft = PipelineDraft;
 
 struct Built {
   Draft draft;
@@ -55,9 +46,11 @@ class CoPlanner {
  public:
   CoPlanner(StageCosts& costs, std::size_t micro_batches, const Cluster& cluster,
             const CoplanOptions& options)
-      : costs_(costs), m_(micro_batches), cluster_(cluster), options_(options) {
-    find_kinds();
-  }
+      : costs_(costs),
+        m_(micro_batches),
+        cluster_(cluster),
+        options_(options),
+        drafter_(costs, micro_batches, cluster, options) {}
 
   std::optional<Built> run() {
     std::vector<Built> built;
@@ -73,131 +66,22 @@ class CoPlanner {
   }
 
  private:
-  // Devices that may stand in for each other: all figures equal, and no links of their own.
-  void find_kinds() {
-    const auto& devices = cluster_.devices;
-    for (std::size_t d = 0; d < devices.size(); ++d) {
-      std::size_t kind = kind_count_;
-      for (std::size_t e = 0; e < d && cluster_.links.empty(); ++e) {
-        if (devices[e].memory == devices[d].memory && devices[e].speed == devices[d].speed) {
-          kind = kinds_[e];
-          break;
-        }
-      }
-      if (kind == kind_count_) ++kind_count_;
-      kinds_.push_back(kind);
-    }
-  }
-
   // Estimates of one family tell little of another's.
   void append_built(PipelineFamily family, std::vector<Built>& built) {
-    std::vector<Draft> drafts;
-    append_drafts(family, drafts);
-    std::stable_sort(drafts.begin(), drafts.end(), [](const Draft& x, const Draft& y) {
-      return x.partition.estimate < y.partition.estimate;
-    });
     const std::size_t before = built.size();
     std::size_t tried = 0;
-    for (const Draft& draft : drafts) {
+    for (const Draft& draft : drafter_.of(family)) {
       if (tried++ >= kBuilt && built.size() > before) break;
       if (auto one = build(draft)) built.push_back(*std::move(one));
     }
-  }
-
-  void append_drafts(PipelineFamily family, std::vector<Draft>& drafts) {
-    const std::size_t devices = cluster_.devices.size();
-    if (family == PipelineFamily::kInterleaved) {
-      if (m_ % devices != 0) return;
-      for (const std::size_t chunks : kChunks) append_drafts(family, devices, chunks, drafts);
-      return;
-    }
-    const bool may_idle = !options_.uses_all_devices && devices <= kMostIdle;
-    for (std::size_t ranks = may_idle ? 1 : devices; ranks <= devices; ++ranks) {
-      append_drafts(family, ranks, 1, drafts);
-    }
-  }
-
-  void append_drafts(PipelineFamily family, std::size_t ranks, std::size_t chunks,
-                     std::vector<Draft>& drafts) {
-    if (ranks * chunks > costs_.blocks()) return;
-    auto shape = std::make_shared<Shape>();
-    shape->family = family;
-    shape->ranks = ranks;
-    shape->stages = ranks * chunks;
-    shape->rows = pipeline_rows(family, ranks, shape->stages, m_);
-    shape->in_flight = micro_batches_in_flight(shape->rows, shape->stages);
-
-    PartitionProblem problem;
-    problem.blocks = costs_.blocks();
-    problem.stages = shape->stages;
-    // A device does all its chunks for each micro-batch.
-    problem.micro_batches = (m_ - 1) * chunks + 1;
-    problem.kinds = kinds_;
-    problem.fixed_order = chunks > 1;
-    problem.seconds = [&](std::size_t stage, StageRange range, std::size_t device) {
-      return estimate(*shape, stage, range, device);
-    };
-    problem.transfer = [&](std::size_t s) { return transfer(s); };
-    for (Partition& partition : best_partitions(problem, kPartitions)) {
-      drafts.push_back({shape, std::move(partition)});
-    }
-  }
-
-  [[nodiscard]] StageQuery query(const Shape& shape, std::size_t stage, const PlacedStage& placed) {
-    const auto chunks = static_cast<std::int64_t>(shape.stages / shape.ranks);
-    const Bytes share(cluster_.devices[placed.device].memory.count() / chunks);
-    StageQuery result;
-    result.range = placed.range;
-    result.in_flight = shape.in_flight[stage];
-    result.memory = share - costs_.static_bytes(placed.range) - buffers(placed.range);
-    result.is_lifo = shape.family == PipelineFamily::kGPipe;
-    if (shape.family == PipelineFamily::kZeroBubbleH1) result.weights = WeightGradients::kSplit;
-    return result;
-  }
-  [[nodiscard]] Bytes buffers(StageRange range) const {
-    Bytes bytes;
-    for (const std::size_t cut : {range.first, range.last + 1}) {
-      if (cut == 0 || cut == costs_.blocks()) continue;
-      bytes += costs_.input_before(cut) + costs_.gradient_before(cut);
-    }
-    return bytes;
-  }
-
-  std::optional<Seconds> estimate(const Shape& shape, std::size_t stage, StageRange range,
-                                  std::size_t device) {
-    const StageQuery asked = query(shape, stage, {range, device});
-    if (asked.memory <= Bytes()) return std::nullopt;
-    const auto key =
-        std::make_tuple(range.first, range.last, asked.in_flight, asked.memory.count());
-    auto found = estimates_.find(key);
-    if (found == estimates_.end()) found = estimates_.emplace(key, costs_.estimate(asked)).first;
-    if (!found->second) return std::nullopt;
-    return Seconds(found->second->count() / cluster_.devices[device].speed);
-  }
-
-  // Mean over all links.
-  [[nodiscard]] Seconds transfer(std::size_t s) const {
-    const Bytes bytes = costs_.input_before(s) + costs_.gradient_before(s);
-    const std::size_t devices = cluster_.devices.size();
-    const auto over = [&](const PipelineLink& link) {
-      return Seconds(static_cast<double>(bytes.count()) / link.bytes_per_second) + link.latency +
-             link.latency;
-    };
-    if (cluster_.links.empty() || devices < 2) return over(cluster_.link(0, 0));
-    Seconds sum;
-    for (std::size_t from = 0; from < devices; ++from) {
-      for (std::size_t to = 0; to < devices; ++to) {
-        if (from != to) sum += over(cluster_.link(from, to));
-      }
-    }
-    return Seconds(sum.count() / static_cast<double>(devices * (devices - 1)));
   }
 
   std::optional<Built> build(const Draft& draft) {
     const Shape& shape = *draft.shape;
     const auto& placed = draft.partition.stages;
     std::vector<StageQuery> queries;
-    for (std::size_t s = 0; s < placed.size(); ++s) queries.push_back(query(shape, s, placed[s]));
+    for (std::size_t s = 0; s < placed.size(); ++s)
+      queries.push_back(drafter_.query(shape, s, placed[s]));
     for (int attempt = 0; attempt < kShares; ++attempt) {
       auto pipeline = assemble(shape, placed, queries);
       if (!pipeline) return std::nullopt;
@@ -290,6 +174,7 @@ class CoPlanner {
   }
 
   [[nodiscard]] std::vector<Partition> neighbours(const Partition& partition) const {
+    const std::vector<std::size_t>& kinds = drafter_.kinds();
     std::vector<Partition> all;
     for (std::size_t s = 0; s + 1 < partition.stages.size(); ++s) {
       Partition left = partition, right = partition, swapped = partition;
@@ -304,7 +189,7 @@ class CoPlanner {
         all.push_back(std::move(right));
       }
       const bool one_each = partition.stages.size() <= cluster_.devices.size();
-      if (one_each && kinds_[swapped.stages[s].device] != kinds_[swapped.stages[s + 1].device]) {
+      if (one_each && kinds[swapped.stages[s].device] != kinds[swapped.stages[s + 1].device]) {
         std::swap(swapped.stages[s].device, swapped.stages[s + 1].device);
         all.push_back(std::move(swapped));
       }
@@ -316,25 +201,58 @@ class CoPlanner {
   std::size_t m_;
   const Cluster& cluster_;
   const CoplanOptions& options_;
-  std::vector<std::size_t> kinds_;  // by device
-  std::size_t kind_count_ = 0;
-  std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t>, std::optional<Seconds>>
-      estimates_;
+  Drafter drafter_;
   std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t, bool, bool>,
            std::vector<StageStrategy>>
       strategies_;
 };
 
+// Of the memory: all of it, and what lies below on a grid that does not depend on it.
+std::vector<double> shares_of(const Cluster& cluster) {
+  double memory = 0;
+  for (const PipelineDevice& device : cluster.devices) {
+    if (device.memory == PipelineDevice().memory) return {1};
+    memory += static_cast<double>(device.memory.count());
+  }
+  std::vector<double> shares = {1};
+  const double step = std::floor(std::log2(memory) * kGrid);
+  for (int k = 0; k < kSmaller; ++k) shares.push_back(std::exp2((step - k) / kGrid) / memory);
+  return shares;
+}
+
+bool recomputes(const Pipeline& pipeline, const StageCosts& costs) {
+  return std::any_of(pipeline.stages.begin(), pipeline.stages.end(), [&](const auto& stage) {
+    const StageRange range = {stage.first_block, stage.last_block};
+    const Seconds plain = costs.plain_forward(range) + costs.plain_backward(range);
+    return std::any_of(stage.strategies.begin(), stage.strategies.end(), [&](const auto& x) {
+      return (x.forward + x.backward()).count() > plain.count() * (1 + 1e-9);
+    });
+  });
+}
+
 }  // namespace
 
 std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
                                    const Cluster& cluster, const CoplanOptions& options) {
-  auto built = CoPlanner(costs, micro_batches, cluster, options).run();
-  if (!built) return std::nullopt;
+  std::optional<Built> best;
+  for (const double share : shares_of(cluster)) {
+    Cluster part = cluster;
+    for (PipelineDevice& device : part.devices) {
+      if (share == 1) break;
+      device.memory = Bytes(static_cast<std::int64_t>(
+          std::floor(static_cast<double>(device.memory.count()) * share)));
+    }
+    auto built = CoPlanner(costs, micro_batches, part, options).run();
+    if (!built) continue;
+    if (!best || built->trace.makespan < best->trace.makespan) best = std::move(built);
+    if (!recomputes(best->pipeline, costs)) break;
+  }
+  if (!best) return std::nullopt;
   PipelinePlan plan;
-  plan.pipeline = std::move(built->pipeline);
-  plan.trace = std::move(built->trace);
-  plan.family = built->draft.shape->family;
+  plan.pipeline = std::move(best->pipeline);
+  plan.pipeline.cluster = cluster;
+  plan.trace = std::move(best->trace);
+  plan.family = best->draft.shape->family;
   plan.lower_bound = makespan_bound(costs, micro_batches, cluster, options.families);
   return plan;
 }

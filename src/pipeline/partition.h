@@ -23,25 +23,33 @@ struct Partition {
   Seconds estimate;
 };
 
+/// Which devices the stages may be on.
+enum class DeviceOrder : std::uint8_t {
+  kAny,    ///< each on a device of its own
+  kGiven,  ///< the same, and a later stage on a later device; some may be left out
+  kRound   ///< stage s on device s mod devices
+};
+
 struct PartitionProblem {
   std::size_t blocks = 0;
-  std::size_t stages = 0;
+  std::size_t least_stages = 1, most_stages = 1;
   std::size_t micro_batches = 1;
   /// Which devices may stand in for each other; equal numbers are equal devices.
   std::vector<std::size_t> kinds;
-  /// With several stages per device, or where the order of devices is given: stage s is on device
-  /// s mod devices.
-  bool fixed_order = false;
-  /// Mean seconds per micro-batch of stage s on a device; nullopt: it does not fit.
-  std::function<std::optional<Seconds>(std::size_t stage, StageRange range, std::size_t device)>
+  DeviceOrder order = DeviceOrder::kAny;
+  /// Mean seconds per micro-batch on a device, of the stage that `after` others follow; nullopt: it
+  /// does not fit.
+  std::function<std::optional<Seconds>(std::size_t after, StageRange range, std::size_t device)>
       seconds;
   /// Of sending one micro-batch's activation and gradient across the cut before block s.
   std::function<Seconds(std::size_t s)> transfer;
 };
 
-/// The best partitions by sum(t + transfers) + (m - 1) t_max, at most `most` of them, best first.
-/// Time: (sets of devices) * blocks^2 * stages; more than 4096 sets are refused: then the order of
-/// devices is kept.
+/// Whether there are so many sets of devices that `DeviceOrder::kAny` is beyond reach.
+[[nodiscard]] bool has_too_many_sets(const std::vector<std::size_t>& kinds);
+
+/// The best partitions by sum(t + transfers) + (m - 1) t_max: of each number of stages `most` at
+/// most, best first. Time: sets of devices * kinds * blocks^2.
 [[nodiscard]] std::vector<Partition> best_partitions(const PartitionProblem& problem,
                                                      std::size_t most);
 

@@ -45,25 +45,28 @@ double work(const Instance& x, StageRange range) {
 PartitionProblem problem_of(const Instance& x) {
   PartitionProblem problem;
   problem.blocks = x.blocks.size();
-  problem.stages = x.stages;
+  problem.least_stages = problem.most_stages = x.stages;
   problem.micro_batches = x.micro_batches;
   problem.kinds = x.kinds;
-  problem.seconds = [&x](std::size_t stage, StageRange range,
+  problem.seconds = [&x](std::size_t after, StageRange range,
                          std::size_t device) -> std::optional<Seconds> {
     // Some stages do not fit.
-    if ((range.last - range.first + stage + device) % 5 == 4) return std::nullopt;
+    if ((range.last - range.first + after + device) % 5 == 4) return std::nullopt;
     return Seconds(work(x, range) / x.speeds[device]);
   };
   problem.transfer = [&x](std::size_t s) { return Seconds(x.transfers[s]); };
   return problem;
 }
 
-// By trying every cut and every order of devices.
+// By trying every cut and every order of devices, or one that leaves some of them out.
 double best_of_all(const Instance& x, const PartitionProblem& problem) {
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::size_t> devices(x.kinds.size());
   std::iota(devices.begin(), devices.end(), std::size_t{0});
   do {
+    const bool is_in_order =
+        std::is_sorted(devices.begin(), devices.begin() + static_cast<std::ptrdiff_t>(x.stages));
+    if (problem.order == DeviceOrder::kGiven && !is_in_order) continue;
     const std::function<void(std::size_t, std::size_t, double, double)> place =
         [&](std::size_t stage, std::size_t first, double sum, double max) {
           if (stage == x.stages) {
@@ -75,7 +78,7 @@ double best_of_all(const Instance& x, const PartitionProblem& problem) {
           for (std::size_t last = first; last < x.blocks.size(); ++last) {
             // The figures of a kind are those of its first device.
             const auto kind = std::find(x.kinds.begin(), x.kinds.end(), x.kinds[devices[stage]]);
-            const auto seconds = problem.seconds(stage, {first, last},
+            const auto seconds = problem.seconds(x.stages - 1 - stage, {first, last},
                                                  static_cast<std::size_t>(kind - x.kinds.begin()));
             if (!seconds) continue;
             const double transfer = first > 0 ? x.transfers[first] : 0;
@@ -90,9 +93,10 @@ double best_of_all(const Instance& x, const PartitionProblem& problem) {
 
 TEST(Partition, IsTheBestOfAllCutsAndOrders) {
   std::size_t found = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  for (std::uint64_t seed = 0; seed < 600; ++seed) {
     const Instance x = random_instance(seed);
-    const PartitionProblem problem = problem_of(x);
+    PartitionProblem problem = problem_of(x);
+    if (seed % 3 == 0) problem.order = DeviceOrder::kGiven;
     const auto partitions = best_partitions(problem, 5);
     const double best = best_of_all(x, problem);
     ASSERT_EQ(partitions.empty(), best == std::numeric_limits<double>::infinity()) << seed;
@@ -117,6 +121,33 @@ TEST(Partition, IsTheBestOfAllCutsAndOrders) {
   EXPECT_GT(found, 200u);
 }
 
+TEST(Partition, OneSolveServesAllNumbersOfStages) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Instance x = random_instance(seed);
+    PartitionProblem problem = problem_of(x);
+    problem.least_stages = 1;
+    problem.most_stages = x.kinds.size();
+    const auto all = best_partitions(problem, 2);
+    for (x.stages = 1; x.stages <= x.kinds.size(); ++x.stages) {
+      problem.least_stages = problem.most_stages = x.stages;
+      const auto alone = best_partitions(problem, 2);
+      std::vector<double> expected, found;
+      for (const Partition& each : alone) expected.push_back(each.estimate.count());
+      for (const Partition& each : all) {
+        if (each.stages.size() == x.stages) found.push_back(each.estimate.count());
+      }
+      EXPECT_EQ(found, expected) << seed << " " << x.stages;
+    }
+  }
+}
+
+TEST(Partition, ManyDifferentDevicesAreTooMany) {
+  std::vector<std::size_t> kinds(13);
+  EXPECT_FALSE(has_too_many_sets(kinds));
+  std::iota(kinds.begin(), kinds.end(), std::size_t{0});
+  EXPECT_TRUE(has_too_many_sets(kinds));
+}
+
 TEST(Partition, AFixedOrderGoesRound) {
   Instance x;
   x.blocks = {1, 1, 1, 1};
@@ -125,7 +156,7 @@ TEST(Partition, AFixedOrderGoesRound) {
   x.speeds = {1, 2};
   x.stages = 4;
   PartitionProblem problem = problem_of(x);
-  problem.fixed_order = true;
+  problem.order = DeviceOrder::kRound;
   problem.seconds = [&x](std::size_t, StageRange range, std::size_t device) {
     return std::optional(Seconds(work(x, range) / x.speeds[device]));
   };

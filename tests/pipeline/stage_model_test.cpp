@@ -4,11 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "pipeline/segments.h"
+#include "pipeline/stage_candidates.h"
 #include "rockmate/training_model.h"
 #include "schedule/runs.h"
 #include "support/chain_graph.h"
 #include "support/models.h"
+#include "support/random_candidates.h"
 #include "support/random_graph.h"
 #include "support/throws.h"
 
@@ -22,6 +26,11 @@ Runs runs_of(const TrainingGraph& graph, const Chain& chain, const std::vector<S
   Runs runs;
   std::vector<OpId> updates;
   std::vector<bool> has_run(graph.ops().size());
+  const auto run = [&](OpId op) {
+    if (has_run[op.index()] && graph[op].outputs.empty()) return;
+    has_run[op.index()] = true;
+    runs.push_back({op});
+  };
   const auto backward = [&](const std::vector<OpId>& ops) {
     for (const OpId op : ops) {
       if (graph[op].phase == Phase::kUpdate) {
@@ -32,48 +41,64 @@ Runs runs_of(const TrainingGraph& graph, const Chain& chain, const std::vector<S
     }
   };
   for (const StageStep& step : steps) {
+    const Block& block = chain.blocks[step.block];
     if (step.kind == StageStepKind::kPass || step.kind == StageStepKind::kSave) {
-      for (const OpId op : chain.blocks[step.block].forward) {
-        if (has_run[op.index()] && graph[op].outputs.empty()) continue;
-        has_run[op.index()] = true;
-        runs.push_back({op});
-      }
+      for (const OpId op : block.forward) run(op);
     }
-    if (step.kind == StageStepKind::kBackward) backward(chain.blocks[step.block].backward);
+    if (step.kind != StageStepKind::kBackward) continue;
+    std::vector<OpId> order = block.forward, ops;
+    order.insert(order.end(), block.backward.begin(), block.backward.end());
+    for (const std::uint32_t k : step.runs) ops.push_back(order[k]);
+    backward(step.runs.empty() ? block.backward : ops);
   }
   backward(chain.tail);
   for (const OpId op : updates) runs.push_back({op});
   return runs;
 }
 
-// Plans from much memory to little; each is run on the graph.
-std::size_t expect_sound(const TrainingGraph& graph) {
-  const Chain chain = cut_stage_blocks(graph, kBlocks);
-  const StageModel model(graph, kBlocks);
-  EXPECT_LE(model.size(), kBlocks);
-  const Segments segments(model.chain());
+struct Checked {
+  std::size_t plans = 0, with_candidates = 0;
+};
+
+// Plans from much memory to little; each is run on the graph, and none is slower than one that
+// keeps blocks or runs them again as a whole.
+Checked expect_sound(const TrainingGraph& graph,
+                     const std::vector<std::vector<Candidate>>& candidates = {},
+                     std::size_t blocks = kBlocks) {
+  const Chain chain = cut_stage_blocks(graph, blocks);
+  const StageModel two_choices(graph, blocks), model(graph, blocks, candidates);
+  EXPECT_LE(model.size(), blocks);
+  const Segments before(two_choices.chain()), segments(model.chain());
   const StageRange all = {0, model.size() - 1};
   const StageFixed fixed = model.fixed(all);
   EXPECT_EQ(fixed.parameters + fixed.states + fixed.data, graph.static_bytes());
-  std::size_t plans = 0;
+  Checked checked;
   const auto most = plan_global(segments, all, 1, Bytes(std::int64_t{1} << 50));
-  if (!most) return 0;
+  if (!most) return checked;
   EXPECT_NEAR((most->seconds + fixed.update).count(), graph.plain_seconds().count(),
               1e-9 * graph.plain_seconds().count());
   const Bytes peak = strategies_of(model.chain(), all, most->steps).front().backward_peak;
   for (int percent = 110; percent > 20; percent -= 15) {
     const Bytes memory(peak.count() * percent / 100);
     const auto plan = plan_global(segments, all, 1, memory);
+    const auto coarse = plan_global(before, all, 1, memory);
+    if (coarse) {
+      EXPECT_TRUE(plan && plan->seconds.count() <= coarse->seconds.count() * (1 + 1e-9)) << percent;
+    }
     if (!plan) break;
-    ++plans;
-    const Runs runs = runs_of(graph, chain, plan->steps);
+    ++checked.plans;
+    const auto strategy = strategies_of(model.chain(), all, plan->steps).front();
+    checked.with_candidates +=
+        std::any_of(strategy.steps.begin(), strategy.steps.end(),
+                    [](const StageStep& step) { return !step.runs.empty(); });
+    const Runs runs = runs_of(graph, chain, strategy.steps);
     const auto trace = simulate(graph, schedule_from_runs(graph, runs));
     EXPECT_TRUE(trace.has_value()) << trace.error().message;
     if (!trace) break;
     EXPECT_LE(trace->peak, memory + fixed.all(1)) << percent;
     EXPECT_LE(trace->seconds.count(), (plan->seconds + fixed.update).count() * (1 + 1e-9));
   }
-  return plans;
+  return checked;
 }
 
 TEST(StageModel, PlansOnRandomGraphsFitWhereTheyRun) {
@@ -84,16 +109,58 @@ TEST(StageModel, PlansOnRandomGraphsFitWhereTheyRun) {
     options.implementations = false;
     options.run_once = seed % 3 == 0;
     SCOPED_TRACE(seed);
-    plans += expect_sound(testing::random_graph(seed, options));
+    plans += expect_sound(testing::random_graph(seed, options)).plans;
   }
   EXPECT_GT(plans, 150u);
+}
+
+TEST(StageModel, PlansWithRandomCandidatesFitWhereTheyRun) {
+  Checked all;
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    testing::RandomGraphOptions options;
+    options.forward_ops = 14 + static_cast<int>(seed % 40);
+    options.implementations = false;
+    options.run_once = seed % 3 == 0;
+    options.statistics = seed % 4 == 0;
+    SCOPED_TRACE(seed);
+    const TrainingGraph graph = testing::random_graph(seed, options);
+    const Chain chain = cut_stage_blocks(graph, kBlocks);
+    const Checked checked = expect_sound(graph, testing::random_candidates(graph, chain, 6, seed));
+    all.plans += checked.plans;
+    all.with_candidates += checked.with_candidates;
+  }
+  EXPECT_GT(all.plans, 150u);
+  EXPECT_GT(all.with_candidates, 30u);
+}
+
+// Of small blocks, by integer programs, and of large ones, from those of their parts.
+TEST(StageModel, PlansWithSolvedCandidatesFitWhereTheyRun) {
+  testing::GptSize size;
+  size.layers = 3;
+  size.features = 64;
+  size.heads = 4;
+  size.vocabulary = 500;
+  size.positions = 32;
+  std::size_t largest = 0;
+  for (const Graph& graph : {testing::gpt(2, 32, size), testing::unet(1, 64, 3, 8)}) {
+    for (const std::size_t blocks : {12, 4}) {
+      const TrainingGraph training = make_training_graph(graph);
+      const Chain chain = cut_stage_blocks(training, blocks);
+      checkmate::BlockOptions options;
+      options.candidates = 16;
+      const auto candidates = stage_candidates(training, chain, options);
+      EXPECT_GT(expect_sound(training, candidates, blocks).with_candidates, 0u);
+      for (const Block& block : chain.blocks) largest = std::max(largest, block.forward.size());
+    }
+  }
+  EXPECT_GT(largest, checkmate::kLargestBlock);
 }
 
 TEST(StageModel, PlansOnChainsFitWhereTheyRun) {
   std::size_t plans = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(seed);
-    plans += expect_sound(testing::chain_graph(3 + static_cast<int>(seed), seed));
+    plans += expect_sound(testing::chain_graph(3 + static_cast<int>(seed), seed)).plans;
   }
   EXPECT_GT(plans, 60u);
 }
@@ -107,9 +174,9 @@ TEST(StageModel, PlansOnModelsFitWhereTheyRun) {
   size.heads = 4;
   size.vocabulary = 500;
   size.positions = 32;
-  EXPECT_GT(expect_sound(make_training_graph(testing::gpt(2, 32, size), adam)), 2u);
-  EXPECT_GT(expect_sound(make_training_graph(testing::unet(1, 64, 3, 8), adam)), 1u);
-  EXPECT_GT(expect_sound(make_training_graph(testing::mlp(32, 64, 8), adam)), 2u);
+  EXPECT_GT(expect_sound(make_training_graph(testing::gpt(2, 32, size), adam)).plans, 2u);
+  EXPECT_GT(expect_sound(make_training_graph(testing::unet(1, 64, 3, 8), adam)).plans, 1u);
+  EXPECT_GT(expect_sound(make_training_graph(testing::mlp(32, 64, 8), adam)).plans, 2u);
 }
 
 TEST(StageModel, StagesHoldTiedParametersEach) {
