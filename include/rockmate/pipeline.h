@@ -229,7 +229,7 @@ struct PipelineOptions {
   std::optional<PipelineFamily> family = std::nullopt;  ///< none: the best of all
   std::size_t max_blocks = 48;  ///< between which stages are cut; more are slower to plan
   std::size_t candidates =
-      400;  ///< strategies of a part of a block, at most; 0: none are looked for
+      100;  ///< strategies of a part of a block, at most; 0: none are looked for
   std::optional<Solver> solver = std::nullopt;  ///< nothing: the fastest that is linked, if any
   /// Where strategies are kept for the next time; nothing: nowhere.
   std::optional<std::filesystem::path> cache = std::nullopt;
@@ -242,7 +242,9 @@ struct PipelinePlan {
   Pipeline pipeline;    ///< stages, strategies and rows; one stage or more on each device
   PipelineTrace trace;  ///< of the simulator: within every device's memory
   PipelineFamily family = PipelineFamily::kGPipe;
-  Seconds lower_bound;  ///< of the makespan, whatever the cuts, with everything kept
+  /// No pipeline of the families that were tried, whatever its cuts, takes less with the ways to
+  /// run blocks that were looked at.
+  Seconds lower_bound;
   Seconds planning_seconds;
 };
 

@@ -53,6 +53,11 @@ Bytes ChainStageCosts::gradient_before(std::size_t s) const {
   return model_.chain().gradient_before(s);
 }
 
+Seconds ChainStageCosts::least_seconds(StageRange range, std::size_t in_flight,
+                                       Bytes memory) const {
+  return in_flight_.least(range, in_flight, memory);
+}
+
 std::optional<Seconds> ChainStageCosts::estimate(const StageQuery& query) {
   return in_flight_.quick(query.range, query.in_flight, query.memory);
 }

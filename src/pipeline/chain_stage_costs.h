@@ -25,6 +25,8 @@ class ChainStageCosts final : public StageCosts {
   [[nodiscard]] Seconds update(StageRange range) const override;
   [[nodiscard]] Bytes input_before(std::size_t s) const override;
   [[nodiscard]] Bytes gradient_before(std::size_t s) const override;
+  [[nodiscard]] Seconds least_seconds(StageRange range, std::size_t in_flight,
+                                      Bytes memory) const override;
   [[nodiscard]] std::optional<Seconds> estimate(const StageQuery& query) override;
   [[nodiscard]] std::vector<StageStrategy> strategies(const StageQuery& query) override;
 

@@ -253,7 +253,6 @@ std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
   plan.pipeline.cluster = cluster;
   plan.trace = std::move(best->trace);
   plan.family = best->draft.shape->family;
-  plan.lower_bound = makespan_bound(costs, micro_batches, cluster, options.families);
   return plan;
 }
 

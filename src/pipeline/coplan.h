@@ -12,12 +12,14 @@ struct CoplanOptions {
   bool uses_all_devices = false;  ///< else some may stay idle where that is faster
 };
 
-/// The best pipeline found for `micro_batches` micro-batches; nullopt: none that fits was found.
+/// The best pipeline found for `micro_batches` micro-batches, without a bound; nullopt: none that
+/// fits was found.
 [[nodiscard]] std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
                                                  const Cluster& cluster,
                                                  const CoplanOptions& options);
 
-/// A time that no schedule of the families goes below, whatever the cuts and strategies.
+/// A time that no schedule of the families goes below, whatever the cuts, with the strategies of
+/// `costs`.
 [[nodiscard]] Seconds makespan_bound(const StageCosts& costs, std::size_t micro_batches,
                                      const Cluster& cluster,
                                      const std::vector<PipelineFamily>& families);

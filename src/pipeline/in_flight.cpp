@@ -14,6 +14,7 @@
 #include "pipeline/in_flight.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/check.h"
@@ -49,6 +50,30 @@ Staircase sums(const Staircase& a, const Staircase& b, std::int64_t most) {
     if (kept.empty() || point.seconds < kept.back().seconds) kept.push_back(point);
   }
   return kept;
+}
+
+// What no K slots go below that may save `room` bytes together: K times the lower hull of the
+// points at room / K.
+double hull_bound(const Staircase& points, std::size_t slots, std::int64_t room) {
+  const double count = static_cast<double>(slots);
+  const double each = static_cast<double>(room) / count;
+  std::vector<const Point*> hull;
+  const auto slope = [](const Point& x, const Point& y) {
+    return (y.seconds - x.seconds) / static_cast<double>(y.bytes - x.bytes);
+  };
+  for (const Point& point : points) {
+    while (hull.size() > 1 &&
+           slope(*hull[hull.size() - 2], *hull.back()) >= slope(*hull.back(), point)) {
+      hull.pop_back();
+    }
+    hull.push_back(&point);
+  }
+  for (std::size_t i = 0; i + 1 < hull.size(); ++i) {
+    if (each >= static_cast<double>(hull[i + 1]->bytes)) continue;
+    const double beyond = each - static_cast<double>(hull[i]->bytes);
+    return count * (hull[i]->seconds + slope(*hull[i], *hull[i + 1]) * beyond);
+  }
+  return count * hull.back()->seconds;
 }
 
 }  // namespace
@@ -138,6 +163,30 @@ std::optional<Seconds> InFlight::quick(StageRange range, std::size_t in_flight, 
   return Seconds(found->seconds / static_cast<double>(in_flight));
 }
 
+// At one moment all of them wait, each for its gradient, with what they save: their transients are
+// left out. Each state of the recursion was thinned: by a share of what it takes beyond its fastest
+// point, and so was each of those that it was made from, which are at most as many as there are
+// blocks.
+Seconds InFlight::least(StageRange range, std::size_t in_flight, Bytes memory) const {
+  const std::int64_t transient = transients_.back();
+  auto found = boundless_.find(range.last);
+  if (found == boundless_.end()) {
+    found = boundless_.emplace(range.last, rest({0, range.last}, transient)).first;
+  }
+  Staircase points = found->second.from(range.first);
+  for (Point& point : points) point.bytes -= transient;
+  const auto slots = static_cast<std::int64_t>(in_flight);
+  const std::int64_t room =
+      memory.count() - slots * segments_.chain().input_before(range.first).count();
+  if (points.empty() || slots * points.front().bytes > room) {
+    return Seconds(std::numeric_limits<double>::infinity());
+  }
+  const double plain = points.back().seconds;
+  const double mean = hull_bound(points, in_flight, room) / static_cast<double>(in_flight);
+  const auto levels = static_cast<double>(range.last - range.first + 2);
+  return Seconds(plain + (mean - plain) * std::pow(1 - segments_.tolerance(), levels));
+}
+
 std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flight, Bytes memory) {
   Multiset best = of_two(range, in_flight, memory)
                       .value_or(Multiset{std::numeric_limits<double>::infinity(), 0, {}});
@@ -147,8 +196,9 @@ std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flig
     const std::int64_t room = memory.count() - transient - inputs;
     if (room < 0) break;
     const Staircase& points = slot(range, transient);
-    if (points.empty() || points.front().bytes > room) continue;
-    if (static_cast<double>(in_flight) * points.back().seconds >= best.seconds) continue;
+    if (points.empty() || points.front().bytes * static_cast<std::int64_t>(in_flight) > room)
+      continue;
+    if (hull_bound(points, in_flight, room) >= best.seconds) continue;
     std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
     for (std::size_t k = 0; k < in_flight; ++k) {
       of_slots.push_back(thinned_to(sums(of_slots.back(), points, room), kSumPoints));

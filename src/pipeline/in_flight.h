@@ -34,6 +34,9 @@ class InFlight {
   [[nodiscard]] std::optional<InFlightPlan> best(StageRange range, std::size_t in_flight,
                                                  Bytes memory);
 
+  /// The mean seconds per micro-batch that no multiset goes below; infinite: none fits.
+  [[nodiscard]] Seconds least(StageRange range, std::size_t in_flight, Bytes memory) const;
+
   /// The numbers of transient bytes that are looked at.
   [[nodiscard]] const std::vector<std::int64_t>& transients() const { return transients_; }
   /// Saved and transient bytes together against seconds, for one micro-batch.
@@ -59,6 +62,7 @@ class InFlight {
   const Segments& segments_;
   std::vector<std::int64_t> transients_;
   std::map<std::pair<std::size_t, std::int64_t>, std::vector<rotor::Staircase>> coarse_;
+  mutable std::map<std::size_t, Rest> boundless_;  // by last block: transients without a limit
   std::map<std::tuple<std::size_t, std::size_t, std::int64_t>, rotor::Staircase> slots_;
 };
 

@@ -96,7 +96,8 @@ class Planning {
     for (PipelineDevice& device : without_limits.devices) device.memory = PipelineDevice().memory;
     const auto ideal = coplan(costs, m_, without_limits, coplan_);
     if (ideal) ideal_ = ideal->trace.makespan;
-    bound_ = makespan_bound(costs, m_, *cluster_, coplan_.families);
+    bound_ = makespan_bound(costs, m_, options_->candidates > 0 ? without_limits : *cluster_,
+                            coplan_.families);
   }
 
   [[nodiscard]] bool may_gain() const {
@@ -123,6 +124,7 @@ class Planning {
     }
     ChainStageCosts costs =
         costs_of({graph_, options_->max_blocks, stage_candidates(graph_, chain, blocks)});
+    bound_ = std::max(bound_, makespan_bound(costs, m_, *cluster_, coplan_.families));
     auto found = coplan(costs, m_, *cluster_, coplan_);
     if (found && found->trace.makespan < makespan()) best_ = std::move(found);
   }

@@ -36,6 +36,11 @@ class StageCosts {
   [[nodiscard]] virtual Bytes input_before(std::size_t s) const = 0;
   [[nodiscard]] virtual Bytes gradient_before(std::size_t s) const = 0;
 
+  /// No `in_flight` strategies of one range that are held at once within `memory` bytes, their
+  /// inputs among them, take less on the average; infinite: none fit.
+  [[nodiscard]] virtual Seconds least_seconds(StageRange range, std::size_t in_flight,
+                                              Bytes memory) const = 0;
+
   /// The mean seconds per micro-batch of what can be had cheaply; nullopt: nothing fits. It is
   /// asked for all ranges.
   [[nodiscard]] virtual std::optional<Seconds> estimate(const StageQuery& query) = 0;

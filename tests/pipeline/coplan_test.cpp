@@ -53,10 +53,11 @@ TEST(Coplan, ReachesPipersFiguresForBert) {
   }
 }
 
-// Fewer blocks than usual, to be quick.
+// Fewer blocks than usual and no programs, to be quick.
 PipelineOptions coarse() {
   PipelineOptions options;
   options.max_blocks = 12;
+  options.candidates = 0;
   return options;
 }
 
@@ -109,7 +110,7 @@ TEST(Coplan, TheBestOfAllFamiliesIsNoWorseThanAnyAlone) {
     options.family = parse_pipeline_family(family);
     const auto one = plan_pipeline(graph, 8, cluster, options);
     if (!one) continue;
-    EXPECT_LE(best->trace.makespan.count(), one->trace.makespan.count() * 1.02) << family;
+    EXPECT_LE(best->trace.makespan, one->trace.makespan) << family;
   }
 }
 
@@ -163,11 +164,11 @@ TEST(Coplan, ChoosesTheNumberOfMicroBatches) {
 
 TEST(Coplan, SaysWhyThereIsNone) {
   const TrainingGraph graph = small_gpt();
-  const auto little = plan_pipeline(graph, 4, cluster_of(2, 1_MiB));
+  const auto little = plan_pipeline(graph, 4, cluster_of(2, 1_MiB), coarse());
   ASSERT_FALSE(little.has_value());
   EXPECT_THAT(little.error().reason, HasSubstr("alone do not fit"));
-  const auto tight =
-      plan_pipeline(graph, 4, cluster_of(2, Bytes(little.error().static_bytes.count() * 11 / 20)));
+  const auto tight = plan_pipeline(
+      graph, 4, cluster_of(2, Bytes(little.error().static_bytes.count() * 11 / 20)), coarse());
   ASSERT_FALSE(tight.has_value());
   EXPECT_THAT(tight.error().reason, HasSubstr("no pipeline was found"));
 }

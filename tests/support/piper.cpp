@@ -47,6 +47,9 @@ class PiperCosts final : public StageCosts {
     return Seconds(sum);
   }
   Seconds plain_backward(StageRange) const override { return {}; }
+  Seconds least_seconds(StageRange range, std::size_t, Bytes) const override {
+    return plain_forward(range);
+  }
   Bytes static_bytes(StageRange range) const override {
     double sum = 0;
     for (std::size_t s = range.first; s <= range.last; ++s) sum += layers_[s].kept.fixed;
