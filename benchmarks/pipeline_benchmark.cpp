@@ -8,7 +8,6 @@
 // them. Every method chooses the best cuts for itself; the table is Markdown, "none" where nothing
 // fits. The last columns are what blocks that are kept or run again as a whole come to, against the
 // candidates of integer programs, and the lower bound of the schedule that was chosen.
-// schedule that was chosen.
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -151,7 +150,7 @@ class Row {
 
   std::optional<PipelinePlan> fixed(Policy policy, PipelineFamily family) {
     FixedCosts costs(model_, two_choices_, policy);
-    return coplan(costs, flags_.micro_batches, cluster_, {{family}, true});
+    return coplan(costs, flags_.micro_batches, cluster_, {{family}, true, false});
   }
   [[nodiscard]] Seconds bound_of(PipelineFamily family) const {
     return makespan_bound(global_, flags_.micro_batches, cluster_, {family});

@@ -12,6 +12,7 @@
 #include "cli/pipeline_report.h"
 #include "cli/pipeline_run_report.h"
 #include "cli/whole_number.h"
+#include "pipeline/run/stage_ops.h"
 #include "rockmate/executor.h"
 
 namespace rockmate::cli {
@@ -93,7 +94,12 @@ PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model, std::
                   batch = batch / flags.replicas](std::size_t m) {
     ModelFlags of_micro_batch = model;
     of_micro_batch.batch = std::to_string(batch / m);
-    return make_training_model(load_forward_graph(of_micro_batch), options);
+    const Graph graph = load_forward_graph(of_micro_batch);
+    TrainingModel fused = make_training_model(graph, options);
+    if (model.fuse || !has_fused_dropout(fused)) return fused;
+    TrainingOptions plain = options;
+    plain.fuse = false;
+    return make_training_model(graph, plain);
   };
   job.run.engine = flags.engine;
   job.run.threads = flags.threads;

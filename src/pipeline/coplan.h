@@ -10,6 +10,7 @@ namespace rockmate {
 struct CoplanOptions {
   std::vector<PipelineFamily> families;
   bool uses_all_devices = false;  ///< else some may stay idle where that is faster
+  bool tries_smaller = true;      ///< memories: as a search with more may end at a slower pipeline
 };
 
 /// The best pipeline found for `micro_batches` micro-batches, without a bound; nullopt: none that

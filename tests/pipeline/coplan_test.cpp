@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <limits>
 
 #include "rockmate/training_model.h"
 #include "support/chain_graph.h"
@@ -38,7 +39,10 @@ double time_per_sample(const PipelinePlan& plan) {
 TEST(Coplan, ReachesPipersFiguresForBert) {
   const char* shared = std::getenv("ROCKMATE_SHARED");
   if (shared == nullptr) GTEST_SKIP() << "ROCKMATE_SHARED names no folder with instances/";
-  const auto costs = testing::read_piper(std::string(shared) + "/instances/piper/bert32a100.json");
+  const std::string file = std::string(shared) + "/instances/piper/bert32a100.json";
+  // The figures were measured with links of 25 GiB/s; the workload itself names 25 GB/s.
+  const auto as_measured = testing::read_piper(file, 25.0 * (1 << 30));
+  const auto as_named = testing::read_piper(file);
   struct Figure {
     std::size_t devices;
     Bytes memory;
@@ -46,10 +50,16 @@ TEST(Coplan, ReachesPipersFiguresForBert) {
   };
   for (const Figure& figure :
        {Figure{2, 16_GiB, 0.63174}, {4, 16_GiB, 0.29522}, {8, 8_GiB, 0.16586}}) {
-    const auto plan = coplan(*costs, 512, cluster_of(figure.devices, figure.memory),
-                             {{PipelineFamily::kOneForwardOneBackward}, true});
-    ASSERT_TRUE(plan.has_value());
-    EXPECT_LE(time_per_sample(*plan), figure.seconds + 5e-6) << figure.devices << " devices";
+    const auto seconds = [&](StageCosts& costs) {
+      const auto plan = coplan(costs, 512, cluster_of(figure.devices, figure.memory),
+                               {{PipelineFamily::kOneForwardOneBackward}, true});
+      return plan ? time_per_sample(*plan) : std::numeric_limits<double>::infinity();
+    };
+    EXPECT_LE(seconds(*as_measured), figure.seconds + 5e-6) << figure.devices << " devices";
+    // The same cuts take no more than in proportion.
+    const double named = seconds(*as_named);
+    EXPECT_LE(named, figure.seconds * (1 << 30) / 1e9) << figure.devices << " devices";
+    RecordProperty("seconds_on_" + std::to_string(figure.devices), std::to_string(named));
   }
 }
 

@@ -54,6 +54,32 @@ TEST(InFlight, IsTheBestOfAllMultisets) {
   EXPECT_GT(feasible, 100u);
 }
 
+// Thinned or not, and infinite only where nothing fits.
+TEST(InFlight, NoMultisetGoesBelowTheLeast) {
+  std::size_t compared = 0, above_plain = 0;
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    const StageChain chain = random_chain(1 + seed % 7, 3, seed);
+    const Segments segments(chain), coarse(chain, 0.05);
+    InFlight planner(segments);
+    const InFlight bounds(coarse);
+    const std::size_t slots = 1 + seed % 4;
+    const double plain = planner.least(whole(chain), slots, Bytes(1'000'000)).count();
+    for (std::int64_t memory = 20; memory < 300; memory += 20) {
+      const auto plan = planner.best(whole(chain), slots, Bytes(memory));
+      if (!plan) continue;
+      const double mean = plan->seconds.count() / static_cast<double>(slots);
+      for (const InFlight* bound : {static_cast<const InFlight*>(&planner), &bounds}) {
+        const double least = bound->least(whole(chain), slots, Bytes(memory)).count();
+        EXPECT_LE(least, mean * (1 + 1e-12)) << seed << " " << memory;
+        above_plain += least > plain * (1 + 1e-9);
+      }
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 300u);
+  EXPECT_GT(above_plain, 100u);
+}
+
 // Memory of one strategy for all slots, from its own replay.
 TEST(InFlight, IsNeverWorseThanOneStrategyForAll) {
   std::size_t compared = 0;

@@ -21,7 +21,8 @@ struct Layer {
 
 class PiperCosts final : public StageCosts {
  public:
-  explicit PiperCosts(const nlohmann::json& file) {
+  PiperCosts(const nlohmann::json& file, double bytes_per_second)
+      : bytes_per_second_(bytes_per_second) {
     std::map<std::size_t, std::size_t> place;
     for (const std::size_t id : in_order(file)) {
       place.emplace(id, place.size());
@@ -81,9 +82,6 @@ class PiperCosts final : public StageCosts {
     std::size_t from = 0, to = 0;
     double bytes = 0;
   };
-  // The published figures were measured with 25 GiB/s.
-  static constexpr double kBytesPerSecond = 25.0 * (1 << 30);
-
   static std::vector<std::size_t> in_order(const nlohmann::json& file) {
     std::map<std::size_t, int> open;
     for (const auto& node : file["nodes"]) open[node["id"]] = 0;
@@ -112,7 +110,7 @@ class PiperCosts final : public StageCosts {
     for (const Edge& edge : edges_) {
       if (inside(edge.from) != inside(edge.to)) bytes += 2 * edge.bytes;
     }
-    return bytes / kBytesPerSecond;
+    return bytes / bytes_per_second_;
   }
 
   // Layers are recomputed, those first that save most bytes per second, until the rest fits.
@@ -142,14 +140,18 @@ class PiperCosts final : public StageCosts {
     return sum;
   }
 
+  double bytes_per_second_;
   std::vector<Layer> layers_;
   std::vector<Edge> edges_;
 };
 
 }  // namespace
 
-std::unique_ptr<StageCosts> read_piper(const std::filesystem::path& file) {
-  return std::make_unique<PiperCosts>(nlohmann::json::parse(read_text(file)));
+std::unique_ptr<StageCosts> read_piper(const std::filesystem::path& file,
+                                       std::optional<double> bytes_per_second) {
+  const auto workload = nlohmann::json::parse(read_text(file));
+  return std::make_unique<PiperCosts>(
+      workload, bytes_per_second.value_or(workload["bandwidth"].get<double>()));
 }
 
 }  // namespace rockmate::testing

@@ -6,12 +6,15 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "pipeline/stage_costs.h"
 
 namespace rockmate::testing {
 
-/// Reads a workload; its nodes in topological order are the blocks.
-[[nodiscard]] std::unique_ptr<StageCosts> read_piper(const std::filesystem::path& file);
+/// Reads a workload; its nodes in topological order are the blocks. Links are as fast as the file
+/// says, or as is said here.
+[[nodiscard]] std::unique_ptr<StageCosts> read_piper(
+    const std::filesystem::path& file, std::optional<double> bytes_per_second = std::nullopt);
 
 }  // namespace rockmate::testing

@@ -64,18 +64,12 @@ void check_updates(const TrainingModel& model) {
   }
 }
 
-// Micro-batches draw numbers of their own, which a part of a fused op cannot be told.
 void check_dropout(const TrainingModel& model) {
-  for (const Kernel& kernel : model.kernels) {
-    if (kernel.kind != OpKind::kFused) continue;
-    for (const FusedPart& part : kernel.attributes.parts().parts) {
-      if (part.kind != OpKind::kDropout) continue;
-      throw InvalidInput(
-          fmt::format("'{}': dropout in a fused op cannot be run as a pipeline; derive the "
-                      "iteration without fusing",
-                      shown(model.graph.name())));
-    }
-  }
+  if (!has_fused_dropout(model)) return;
+  throw InvalidInput(
+      fmt::format("'{}': dropout in a fused op cannot be run as a pipeline; derive the "
+                  "iteration without fusing",
+                  shown(model.graph.name())));
 }
 
 // The summands of a gradient, and the ops that only add them.
@@ -117,6 +111,15 @@ class Summands {
 };
 
 }  // namespace
+
+bool has_fused_dropout(const TrainingModel& model) {
+  return std::any_of(model.kernels.begin(), model.kernels.end(), [](const Kernel& kernel) {
+    if (kernel.kind != OpKind::kFused) return false;
+    const auto& parts = kernel.attributes.parts().parts;
+    return std::any_of(parts.begin(), parts.end(),
+                       [](const FusedPart& part) { return part.kind == OpKind::kDropout; });
+  });
+}
 
 StageOps::StageOps(const TrainingModel& model, const Pipeline& pipeline, std::size_t max_blocks)
     : model_(model),

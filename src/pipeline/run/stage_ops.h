@@ -15,6 +15,10 @@
 
 namespace rockmate {
 
+/// Micro-batches draw numbers of their own, which a part of a fused op cannot be told: such a model
+/// cannot be run.
+[[nodiscard]] bool has_fused_dropout(const TrainingModel& model);
+
 /// A summand of a parameter's gradient.
 struct GradientPart {
   ValueId value;
