@@ -25,11 +25,10 @@
 namespace rockmate {
 namespace {
 
-constexpr std::size_t kBuilt = 12;  // per family, by their estimate
-// Of those, by simulated time: with the memory that there is, and with less.
-constexpr std::size_t kImproved = 5, kImprovedOfSmaller = 2;
-constexpr int kMoves = 40;  // accepted or not, for each of them
-constexpr int kShares = 8;  // how often a stage's share is cut
+constexpr std::size_t kBuilt = 12;    // per family, by their estimate
+constexpr std::size_t kImproved = 3;  // of those, by simulated time
+constexpr int kMoves = 40;            // accepted or not, for each of them
+constexpr int kShares = 8;            // how often a stage's share is cut
 // Smaller memories that are planned for as well, and how many of them lie within a factor of two.
 constexpr int kSmaller = 3;
 constexpr double kGrid = 8;
@@ -53,14 +52,14 @@ class CoPlanner {
         options_(options),
         drafter_(costs, micro_batches, cluster, options) {}
 
-  std::optional<Built> run(std::size_t improved) {
+  std::optional<Built> run() {
     std::vector<Built> built;
     for (const PipelineFamily family : options_.families) append_built(family, built);
     const auto is_faster = [](const Built& x, const Built& y) {
       return x.trace.makespan < y.trace.makespan;
     };
     std::stable_sort(built.begin(), built.end(), is_faster);
-    if (built.size() > improved) built.resize(improved);
+    if (built.size() > kImproved) built.resize(kImproved);
     for (Built& each : built) improve(each);
     if (built.empty()) return std::nullopt;
     return *std::min_element(built.begin(), built.end(), is_faster);
@@ -241,11 +240,9 @@ std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
     Cluster part = cluster;
     for (PipelineDevice& device : part.devices) {
       if (share == 1) break;  // to the byte
-      device.memory = Bytes(static_cast<std::int64_t>(
-          std::floor(static_cast<double>(device.memory.count()) * share)));
+      device.memory = Bytes(std::llround(static_cast<double>(device.memory.count()) * share));
     }
-    auto built = CoPlanner(costs, micro_batches, part, options)
-                     .run(share == 1 ? kImproved : kImprovedOfSmaller);
+    auto built = CoPlanner(costs, micro_batches, part, options).run();
     if (!built) continue;
     if (!best || built->trace.makespan < best->trace.makespan) best = std::move(built);
     if (!recomputes(best->pipeline, costs)) break;

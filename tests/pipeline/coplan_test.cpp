@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 
+#include "pipeline/chain_stage_costs.h"
 #include "rockmate/training_model.h"
 #include "support/chain_graph.h"
 #include "support/models.h"
@@ -122,6 +124,30 @@ TEST(Coplan, TheBestOfAllFamiliesIsNoWorseThanAnyAlone) {
     if (!one) continue;
     EXPECT_LE(best->trace.makespan, one->trace.makespan) << family;
   }
+}
+
+// A plan for less memory is one for more: those of the grid below are found again.
+TEST(Coplan, IsNoSlowerThanTheSearchWithALittleLessMemory) {
+  StageModel model(small_gpt(), 12);
+  ChainStageCosts costs(std::move(model), 8, PipelineMethod::kCoplan, 0.005);
+  const std::vector<PipelineFamily> families = {PipelineFamily::kGPipe,
+                                                PipelineFamily::kOneForwardOneBackward};
+  std::size_t compared = 0;
+  for (double memory = 26e6; memory < 40e6; memory *= 1.017) {
+    const auto cluster = cluster_of(3, Bytes(static_cast<std::int64_t>(memory)));
+    const auto best = coplan(costs, 8, cluster, {families});
+    const double total = 3 * static_cast<double>(cluster.devices[0].memory.count());
+    for (int k = 0; k < 3; ++k) {
+      const double below = std::exp2((std::floor(std::log2(total) * 8) - k) / 8);
+      const auto less = cluster_of(3, Bytes(std::llround(below / 3)));
+      const auto alone = coplan(costs, 8, less, {families, false, false});
+      if (!alone) continue;
+      ++compared;
+      ASSERT_TRUE(best.has_value()) << memory;
+      EXPECT_LE(best->trace.makespan, alone->trace.makespan) << memory << " " << k;
+    }
+  }
+  EXPECT_GT(compared, 20u);
 }
 
 TEST(Coplan, MethodsOfGPipeGetBetter) {
