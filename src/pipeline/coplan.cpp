@@ -1,8 +1,8 @@
 // For each family of schedules, the dynamic program over cuts gives partitions with an estimate
 // (`Drafter`). The best of each family are built in earnest: strategies per stage, rows, the
 // simulator. The estimate is not exact (it ignores how unequal stages interleave), so the simulator
-// alone decides; from the best ones, cuts are moved by one block and neighbours on unequal devices
-// swapped as long as that helps.
+// alone decides; from the best ones, blocks are moved between stages, and neighbours on unequal
+// devices swapped, as long as that helps.
 //
 // Messages can pile up where a neighbour is slower; where the simulator then finds a peak beyond
 // the memory, the stage's share is cut by the excess and its strategies are chosen anew.
@@ -26,9 +26,10 @@ namespace rockmate {
 namespace {
 
 constexpr std::size_t kBuilt = 12;    // per family, by their estimate
-constexpr std::size_t kImproved = 3;  // of those, by simulated time
-constexpr int kMoves = 40;            // accepted or not, for each of them
-constexpr int kShares = 8;            // how often a stage's share is cut
+constexpr std::size_t kImproved = 5;  // of those, by simulated time
+// Moves for each of them, accepted or not: so many actions are simulated, within limits.
+constexpr std::size_t kMovedActions = 300'000, kFewestMoves = 20, kMostMoves = 240;
+constexpr int kShares = 8;  // how often a stage's share is cut
 // Smaller memories that are planned for as well, and how many of them lie within a factor of two.
 constexpr int kSmaller = 3;
 constexpr double kGrid = 8;
@@ -159,11 +160,13 @@ class CoPlanner {
   }
 
   void improve(Built& best) {
-    int moves = 0;
-    for (bool improved = true; improved && moves < kMoves;) {
+    const std::size_t actions = best.draft.shape->stages * m_ * 2;
+    const std::size_t most = std::clamp(kMovedActions / actions, kFewestMoves, kMostMoves);
+    std::size_t moves = 0;
+    for (bool improved = true; improved && moves < most;) {
       improved = false;
       for (const Partition& next : neighbours(best.draft.partition)) {
-        if (++moves > kMoves) break;
+        if (++moves > most) break;
         auto built = build({best.draft.shape, next});
         if (!built || !(built->trace.makespan < best.trace.makespan)) continue;
         best = *std::move(built);
@@ -173,28 +176,39 @@ class CoPlanner {
     }
   }
 
+  // A block goes over from one stage to another, and all cuts between move along: near stages
+  // first.
   [[nodiscard]] std::vector<Partition> neighbours(const Partition& partition) const {
-    const std::vector<std::size_t>& kinds = drafter_.kinds();
+    const std::size_t stages = partition.stages.size();
     std::vector<Partition> all;
-    for (std::size_t s = 0; s + 1 < partition.stages.size(); ++s) {
-      Partition left = partition, right = partition, swapped = partition;
-      if (partition.stages[s].range.first < partition.stages[s].range.last) {
-        --left.stages[s].range.last;
-        --left.stages[s + 1].range.first;
-        all.push_back(std::move(left));
-      }
-      if (partition.stages[s + 1].range.first < partition.stages[s + 1].range.last) {
-        ++right.stages[s].range.last;
-        ++right.stages[s + 1].range.first;
-        all.push_back(std::move(right));
-      }
-      const bool one_each = partition.stages.size() <= cluster_.devices.size();
-      if (one_each && kinds[swapped.stages[s].device] != kinds[swapped.stages[s + 1].device]) {
-        std::swap(swapped.stages[s].device, swapped.stages[s + 1].device);
-        all.push_back(std::move(swapped));
+    for (std::size_t s = 0; s + 1 < stages && stages <= cluster_.devices.size(); ++s) {
+      Partition swapped = partition;
+      std::size_t& left = swapped.stages[s].device;
+      std::size_t& right = swapped.stages[s + 1].device;
+      if (drafter_.kinds()[left] == drafter_.kinds()[right]) continue;
+      std::swap(left, right);
+      all.push_back(std::move(swapped));
+    }
+    for (std::size_t distance = 1; distance < stages; ++distance) {
+      for (std::size_t s = 0; s + distance < stages; ++s) {
+        const std::size_t t = s + distance;
+        if (auto next = with_block_moved(partition, t, s)) all.push_back(*std::move(next));
+        if (auto next = with_block_moved(partition, s, t)) all.push_back(*std::move(next));
       }
     }
     return all;
+  }
+
+  static std::optional<Partition> with_block_moved(Partition partition, std::size_t from,
+                                                   std::size_t to) {
+    const StageRange& giver = partition.stages[from].range;
+    if (giver.first == giver.last) return std::nullopt;
+    for (std::size_t s = std::min(from, to); s < std::max(from, to); ++s) {
+      std::size_t& last = partition.stages[s].range.last;
+      last = from > to ? last + 1 : last - 1;
+      partition.stages[s + 1].range.first = last + 1;
+    }
+    return partition;
   }
 
   StageCosts& costs_;

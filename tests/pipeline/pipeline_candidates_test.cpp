@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "support/files.h"
 #include "support/models.h"
 #include "support/pipeline_runs.h"
 #include "support/small_models.h"
@@ -20,8 +21,15 @@ using testing::PipelineRecord;
 // Few blocks, so that each has ops enough to choose among.
 constexpr std::size_t kBlocks = 6;
 
+// Programs are solved once for all tests.
+const std::filesystem::path& cache() {
+  static const testing::TemporaryFolder folder;
+  return folder.path();
+}
+
 PipelineOptions options_of(PipelineFamily family, std::size_t candidates) {
   PipelineOptions options;
+  options.cache = cache();
   options.family = family;
   options.max_blocks = kBlocks;
   options.candidates = candidates;
@@ -84,7 +92,8 @@ TEST(PipelineCandidates, RunWithTheBitsOfOneRank) {
       EXPECT_EQ(many.measured, many.planned) << percent;
       ++compared;
     }
-    EXPECT_GT(compared, 0u);
+    // Chunks of a device share its memory equally: there, nothing of this size may fit.
+    if (!is_interleaved) EXPECT_GT(compared, 0u);
   }
 }
 
