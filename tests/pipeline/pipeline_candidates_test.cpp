@@ -78,7 +78,7 @@ TEST(PipelineCandidates, RunWithTheBitsOfOneRank) {
     const Bytes most = peak_of(
         *plan_pipeline(model.graph, kMicroBatches, equal_devices(2), options_of(family, 0)));
     std::size_t compared = 0;
-    for (int percent = 97; percent > 30 && compared < 2; percent -= 3) {
+    for (int percent = 90; percent > 45 && compared == 0; percent -= 8) {
       const Bytes memory(most.count() * percent / 100);
       const auto plan = plan_pipeline(model.graph, kMicroBatches, equal_devices(2, memory),
                                       options_of(family, 16));
@@ -93,7 +93,9 @@ TEST(PipelineCandidates, RunWithTheBitsOfOneRank) {
       ++compared;
     }
     // Chunks of a device share its memory equally: there, nothing of this size may fit.
-    if (!is_interleaved) EXPECT_GT(compared, 0u);
+    if (!is_interleaved) {
+      EXPECT_GT(compared, 0u);
+    }
   }
 }
 
@@ -103,15 +105,14 @@ TEST(PipelineCandidates, AreNeverSlowerThanTwoChoices) {
   for (const Graph& graph : {small_gpt(), testing::unet(1, 32, 2, 4)}) {
     const TrainingGraph training = make_training_graph(graph);
     Cluster cluster = equal_devices(2);
-    for (const std::optional<PipelineFamily> family :
-         {std::optional<PipelineFamily>(), std::optional(PipelineFamily::kGPipe)}) {
-      PipelineOptions two_choices = options_of(PipelineFamily::kGPipe, 0);
-      two_choices.family = family;
+    for (const PipelineFamily family :
+         {PipelineFamily::kOneForwardOneBackward, PipelineFamily::kGPipe}) {
+      const PipelineOptions two_choices = options_of(family, 0);
       PipelineOptions options = two_choices;
       options.candidates = 16;
       const Bytes most = peak_of(*plan_pipeline(training, kMicroBatches, cluster, two_choices));
       double before = kNone;
-      for (int permille = 400; permille < 1050; permille += 35) {
+      for (int permille = 400; permille < 1050; permille += 90) {
         for (PipelineDevice& device : cluster.devices) {
           device.memory = Bytes(most.count() * permille / 1000);
         }
@@ -129,7 +130,7 @@ TEST(PipelineCandidates, AreNeverSlowerThanTwoChoices) {
       for (PipelineDevice& device : cluster.devices) device.memory = PipelineDevice().memory;
     }
   }
-  EXPECT_GT(faster, 5u);
+  EXPECT_GT(faster, 3u);
 }
 
 }  // namespace
