@@ -31,7 +31,7 @@ constexpr double kRatio = 1.2;
 // Estimates look at fewer of them, and at fewer points.
 constexpr std::size_t kCoarseSteps = 3, kCoarsePoints = 16;
 // Points of a slot and of a sum of slots at most; above it they are thinned.
-constexpr std::size_t kSlotPoints = 64, kSumPoints = 1000;
+constexpr std::size_t kSlotPoints = 64, kSumPoints = 400;
 
 // The undominated sums of one point of each; `choice` is that of `b`, as an index into it.
 Staircase sums(const Staircase& a, const Staircase& b, std::int64_t most) {
@@ -74,6 +74,27 @@ double hull_bound(const Staircase& points, std::size_t slots, std::int64_t room)
     return count * (hull[i]->seconds + slope(*hull[i], *hull[i + 1]) * beyond);
   }
   return count * hull.back()->seconds;
+}
+
+// The least seconds of so many points that take `room` bytes together, and the bytes of each.
+std::optional<std::pair<double, std::vector<std::int64_t>>> best_sum(const Staircase& points,
+                                                                     std::size_t slots,
+                                                                     std::int64_t room) {
+  std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
+  for (std::size_t k = 0; k < slots; ++k) {
+    of_slots.push_back(thinned_to(sums(of_slots.back(), points, room), kSumPoints));
+  }
+  if (of_slots.back().empty()) return std::nullopt;
+  std::int64_t bytes = of_slots.back().back().bytes;
+  std::vector<std::int64_t> saved;
+  for (std::size_t k = slots; k > 0; --k) {
+    const std::ptrdiff_t at = rotor::last_within(of_slots[k], bytes);
+    ROCKMATE_CHECK(at >= 0);
+    const Point& point = of_slots[k][static_cast<std::size_t>(at)];
+    saved.push_back(points[point.choice].bytes);
+    bytes = point.bytes - points[point.choice].bytes;
+  }
+  return std::pair(of_slots.back().back().seconds, std::move(saved));
 }
 
 }  // namespace
@@ -190,28 +211,24 @@ Seconds InFlight::least(StageRange range, std::size_t in_flight, Bytes memory) c
 std::optional<InFlightPlan> InFlight::best(StageRange range, std::size_t in_flight, Bytes memory) {
   Multiset best = of_two(range, in_flight, memory)
                       .value_or(Multiset{std::numeric_limits<double>::infinity(), 0, {}});
-  const std::int64_t inputs =
-      static_cast<std::int64_t>(in_flight) * segments_.chain().input_before(range.first).count();
+  const auto slots = static_cast<std::int64_t>(in_flight);
+  const std::int64_t inputs = slots * segments_.chain().input_before(range.first).count();
+  // The most promising numbers of transient bytes first: few others can then be better.
+  std::vector<std::pair<double, std::int64_t>> by_bound;
   for (const std::int64_t transient : transients_) {
     const std::int64_t room = memory.count() - transient - inputs;
     if (room < 0) break;
     const Staircase& points = slot(range, transient);
-    if (points.empty() || points.front().bytes * static_cast<std::int64_t>(in_flight) > room)
-      continue;
-    if (hull_bound(points, in_flight, room) >= best.seconds) continue;
-    std::vector<Staircase> of_slots = {{Point{}}};  // by number of slots
-    for (std::size_t k = 0; k < in_flight; ++k) {
-      of_slots.push_back(thinned_to(sums(of_slots.back(), points, room), kSumPoints));
-    }
-    if (of_slots.back().empty() || of_slots.back().back().seconds >= best.seconds) continue;
-    best = Multiset{of_slots.back().back().seconds, transient, {}};
-    std::int64_t bytes = of_slots.back().back().bytes;
-    for (std::size_t k = in_flight; k > 0; --k) {
-      const std::ptrdiff_t at = rotor::last_within(of_slots[k], bytes);
-      ROCKMATE_CHECK(at >= 0);
-      const Point& point = of_slots[k][static_cast<std::size_t>(at)];
-      best.saved.push_back(points[point.choice].bytes);
-      bytes = point.bytes - points[point.choice].bytes;
+    if (points.empty() || points.front().bytes * slots > room) continue;
+    by_bound.emplace_back(hull_bound(points, in_flight, room), transient);
+  }
+  std::sort(by_bound.begin(), by_bound.end());
+  for (const auto& [bound, transient] : by_bound) {
+    if (bound >= best.seconds) break;
+    const std::int64_t room = memory.count() - transient - inputs;
+    auto found = best_sum(slot(range, transient), in_flight, room);
+    if (found && found->first < best.seconds) {
+      best = Multiset{found->first, transient, std::move(found->second)};
     }
   }
   if (best.saved.empty()) return std::nullopt;
