@@ -46,23 +46,7 @@ void PrintTo(const TestedEngine& engine, std::ostream* out) { *out << engine.nam
 
 std::set<OpKind> beyond_vectors() {
   using enum OpKind;
-  return {kBatchNormStatistics,
-          kBatchNormApply,
-          kFused,  // where a part is one of these
-          kEqual,
-          kLess,
-          kLessOrEqual,
-          kGreater,
-          kGreaterOrEqual,
-          kNot,
-          kAnd,
-          kOr,
-          kWhere,
-          kCast,
-          kTrilu,
-          kResize,
-          kResizeGradient,
-          kReduceExtremumGradient};
+  return {kBatchNormApply, kFused};
 }
 
 const std::vector<TestedEngine>& engines() {

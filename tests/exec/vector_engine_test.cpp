@@ -109,33 +109,6 @@ TEST(FusedKernels, ActivateWhatAConvolutionSums) {
   }
 }
 
-TEST(FusedKernels, ActivateWhatABatchNormMakes) {
-  const long batch = 4, channels = 5, pixels = 70;
-  const auto x = draw(static_cast<std::size_t>(batch * channels * pixels), 4);
-  const auto scale = draw(static_cast<std::size_t>(channels), 5);
-  const auto bias = draw(static_cast<std::size_t>(channels), 6);
-  std::vector<float> plain(x.size()), relu(x.size());
-  Rig rig;
-  for (const auto* buffer : {&x, &scale, &bias}) rig.give(*buffer);
-  for (const auto* buffer : {&plain, &relu}) rig.give(*buffer, true);
-  ve::NormArguments a = {};
-  a.x = x.data();
-  a.scale = scale.data();
-  a.bias = bias.data();
-  a.sets = a.period = channels;
-  a.runs = batch;
-  a.length = a.set_stride = pixels;
-  a.run_stride = channels * pixels;
-  a.element_stride = a.affine_set = 1;
-  a.epsilon = 1e-5;
-  a.y = plain.data();
-  rig.run(ve::ve_norm, a, a.sets);
-  a.relu = true;
-  a.y = relu.data();
-  rig.run(ve::ve_norm, a, a.sets);
-  for (std::size_t e = 0; e < x.size(); ++e) ASSERT_EQ(relu[e], std::max(plain[e], 0.0F)) << e;
-}
-
 // SqueezeNet's end: a 1x1 convolution of 13x13 images, ReLU, and the mean over all pixels.
 TEST(FusedKernels, ConvolveActivateAndPoolAtOnce) {
   for (const bool has_bias : {true, false}) {

@@ -64,6 +64,8 @@ using Makers = std::array<Maker, kOpKinds>;
 void add_map_kernels(Makers& makers);
 void add_update_kernels(Makers& makers);
 void add_strided_kernels(Makers& makers);
+void add_element_kernels(Makers& makers);
+void add_resize_kernels(Makers& makers);
 void add_part_kernels(Makers& makers);
 void add_product_kernels(Makers& makers);
 void add_convolution_kernels(Makers& makers);

@@ -10,6 +10,8 @@ Makers make_makers() {
   add_map_kernels(makers);
   add_update_kernels(makers);
   add_strided_kernels(makers);
+  add_element_kernels(makers);
+  add_resize_kernels(makers);
   add_part_kernels(makers);
   add_product_kernels(makers);
   add_convolution_kernels(makers);

@@ -1,6 +1,6 @@
 // Functions of one element, their gradients, fills and dropout.
 
-#include "exec/vector/kernel.h"
+#include "exec/vector/elements.h"
 
 namespace rockmate::vector {
 namespace {
@@ -108,6 +108,7 @@ ve::MapArguments map_arguments(const KernelView& kernel) {
 long stretches(long count) { return ceil_div(count, ve::kMapStretch); }
 
 Prepared make_map(const KernelView& kernel) {
+  if (is_whole(kernel.dtype())) return elementwise(kernel, ve::Elementwise::kScale);
   const bool has_mask = kernel.outputs.size() > 1;
   return {[a = map_arguments(kernel), has_mask](const Call& call) mutable {
     a.x = call.in();
@@ -125,17 +126,6 @@ Prepared make_gradient(const KernelView& kernel) {
     a.read_mask = reads_mask ? call.in(1) : nullptr;
     a.y = call.out();
     ROCKMATE_LAUNCH(call, ve_map_gradient, a, stretches(a.count));
-  }};
-}
-
-Prepared make_fill(const KernelView& kernel) {
-  ve::FillArguments a = {};
-  a.wide = is_wide(kernel, kernel.outputs[0].dtype);
-  a.value = kernel.attributes.real("value");
-  a.count = element_count(kernel.out_shape());
-  return {[a](const Call& call) mutable {
-    a.y = call.out();
-    ROCKMATE_LAUNCH(call, ve_fill, a, stretches(a.count));
   }};
 }
 
@@ -162,6 +152,18 @@ Prepared make_dropout(const KernelView& kernel) {
 }
 
 }  // namespace
+
+Prepared make_fill(const KernelView& kernel) {
+  if (is_whole(kernel.outputs[0].dtype)) return element_fill(kernel);
+  ve::FillArguments a = {};
+  a.wide = is_wide(kernel, kernel.outputs[0].dtype);
+  a.value = kernel.attributes.real("value");
+  a.count = element_count(kernel.out_shape());
+  return {[a](const Call& call) mutable {
+    a.y = call.out();
+    ROCKMATE_LAUNCH(call, ve_fill, a, stretches(a.count));
+  }};
+}
 
 void add_map_kernels(Makers& makers) {
   using enum OpKind;

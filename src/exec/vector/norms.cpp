@@ -42,6 +42,15 @@ Prepared make_norm(const KernelView& kernel) {
   }};
 }
 
+Prepared make_statistics(const KernelView& kernel) {
+  return {[a = norm_arguments(kernel, kernel.shape())](const Call& call) mutable {
+    a.x = call.in(0);
+    a.mean_out = call.out(0);
+    a.variance_out = call.out(1);
+    ROCKMATE_LAUNCH(call, ve_norm, a, a.sets);
+  }};
+}
+
 // (dy, x, mean, variance, scale) -> (dx, dscale, dbias). dx may lie on dy, so it comes last.
 Prepared make_gradient(const KernelView& kernel) {
   const bool has_scale = kernel.inputs.size() > 4;
@@ -89,6 +98,7 @@ Prepared make_running_statistics(const KernelView& kernel) {
 void add_norm_kernels(Makers& makers) {
   using enum OpKind;
   add(makers, {kBatchNorm, kLayerNorm, kGroupNorm}, make_norm);
+  add(makers, {kBatchNormStatistics}, make_statistics);
   add(makers, {kBatchNormGradient, kLayerNormGradient, kGroupNormGradient}, make_gradient);
   add(makers, {kRunningStatistics}, make_running_statistics);
 }

@@ -36,9 +36,18 @@ VE_LANES double root(double x) {
 }
 
 template <class T>
-void norm_set(const NormArguments& a, long set) {
+inline double inverse_deviation(const NormArguments& a, long set) {
+  return 1 / root(double(scalar(static_cast<const T*>(a.variances) + set)) + a.epsilon);
+}
+
+// Rounded as they are written: batch norm is the same in one op or in two.
+struct Statistics {
+  double mean, variance;
+};
+
+template <class T>
+Statistics statistics_of(const NormArguments& a, long set) {
   const T* x = static_cast<const T*>(a.x);
-  T* y = static_cast<T*>(a.y);
   const double count = double(a.runs * a.length);
   const int lanes = lanes_used(a);
   __vr sum = zero(int(kLanes));
@@ -51,28 +60,32 @@ void norm_set(const NormArguments& a, long set) {
     const __vr distance = add(-mean, Real<T>::load(x + at, a.element_stride, vl), vl);
     sum = _vel_vfmadd_vvvvvl(sum, distance, distance, sum, vl);
   });
-  const double variance = sum_of(sum, lanes) / count;
-  const double inverse = 1 / root(variance + a.epsilon);
+  return {double(T(mean)), double(T(sum_of(sum, lanes) / count))};
+}
+
+template <class T>
+void norm_set(const NormArguments& a, long set) {
+  const T* x = static_cast<const T*>(a.x);
+  T* y = static_cast<T*>(a.y);
+  const Statistics found = statistics_of<T>(a, set);
+  const double inverse = 1 / root(found.variance + a.epsilon);
+  if (a.mean_out != nullptr) put_scalar(static_cast<T*>(a.mean_out) + set, T(found.mean));
+  if (a.variance_out != nullptr) {
+    put_scalar(static_cast<T*>(a.variance_out) + set, T(found.variance));
+  }
+  if (y == nullptr) return;
   for_each_register(a, set, [&](long at, long place, int vl) {
-    const __vr distance = add(-mean, Real<T>::load(x + at, a.element_stride, vl), vl);
+    const __vr distance = add(-found.mean, Real<T>::load(x + at, a.element_stride, vl), vl);
     const __vr normal = mul(inverse, distance, vl);
-    __vr result =
+    const __vr result =
         fma(normal, scales<T>(a, a.scale, place, 1, vl), scales<T>(a, a.bias, place, 0, vl), vl);
-    if (a.relu) result = choose(_vel_vfmkdlt_mvl(result, vl), zero(vl), result, vl);
     Real<T>::store(result, y + at, a.element_stride, vl);
   });
-  if (a.mean_out != nullptr) put_scalar(static_cast<T*>(a.mean_out) + set, T(mean));
-  if (a.variance_out != nullptr) put_scalar(static_cast<T*>(a.variance_out) + set, T(variance));
 }
 
 template <class T>
 void norm(const NormArguments& a, long begin, long end) {
   for (const long r : repeat(end - begin)) norm_set<T>(a, begin + r);
-}
-
-template <class T>
-inline double inverse_deviation(const NormArguments& a, long set) {
-  return 1 / root(double(scalar(static_cast<const T*>(a.variances) + set)) + a.epsilon);
 }
 
 // dx = (g - mean(g) - n mean(g n)) / deviation with g = dy scale, n = (x - mean) / deviation

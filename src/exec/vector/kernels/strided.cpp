@@ -100,6 +100,19 @@ void copy(const CopyArguments& args, long begin, long end) {
   }
 }
 
+// There are no vectors of bytes.
+void copy_bytes(const CopyArguments& args, long begin, long end) {
+  const Space& space = args.space;
+  for (const long r : repeat(end - begin)) {
+    const Offsets offsets = row_offsets(space, begin + r);
+    unsigned char* y = static_cast<unsigned char*>(args.y) + offsets.at[0];
+    const unsigned char* x = static_cast<const unsigned char*>(args.x) + offsets.at[1];
+    for (const long i : repeat(space.length)) {
+      put_scalar(y + i * space.lane_strides[0], scalar(x + i * space.lane_strides[1]));
+    }
+  }
+}
+
 template <class T>
 void fill(const FillArguments& args, long begin, long end) {
   T* y = static_cast<T*>(args.y);
@@ -111,7 +124,13 @@ void fill(const FillArguments& args, long begin, long end) {
 }  // namespace
 
 VE_KERNEL(ve_binary, BinaryArguments, binary)
-VE_KERNEL(ve_copy, CopyArguments, copy)
 VE_KERNEL(ve_fill, FillArguments, fill)
+
+extern "C" void ve_copy(const void* arguments, long begin, long end) {
+  const auto& a = *static_cast<const CopyArguments*>(arguments);
+  if (a.width == 1) return copy_bytes(a, begin, end);
+  if (a.width == 4) return copy<float>(a, begin, end);
+  copy<double>(a, begin, end);
+}
 
 }  // namespace rockmate::ve
