@@ -46,7 +46,7 @@ void PrintTo(const TestedEngine& engine, std::ostream* out) { *out << engine.nam
 
 std::set<OpKind> beyond_vectors() {
   using enum OpKind;
-  return {kBatchNormApply, kFused};
+  return {};
 }
 
 const std::vector<TestedEngine>& engines() {

@@ -99,7 +99,10 @@ class LaunchModel : public Engine {
   explicit LaunchModel(const VectorDevice& device) : device_(device) {}
   [[nodiscard]] std::string_view name() const override { return "vector"; }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
-    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
+    if (const auto parts = vector::in_parts(spec)) {
+      return parts_workspace({spec.op, *parts, spec.inputs, spec.outputs}, *this,
+                             promised_places(spec));
+    }
     Bytes touched;
     for (const auto* types : {&spec.inputs, &spec.outputs}) {
       for (const TensorType& type : *types) touched += type.bytes();

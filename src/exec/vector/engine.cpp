@@ -123,11 +123,17 @@ class VectorEngine : public Engine {
     return std::make_unique<CardMemory>(card_, size);
   }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
-    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
+    if (const auto parts = in_parts(spec)) {
+      return parts_workspace({spec.op, *parts, spec.inputs, spec.outputs}, *this,
+                             promised_places(spec));
+    }
     return vector::prepare(spec).workspace;
   }
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
-    if (spec.kernel.kind == OpKind::kFused) return prepare_parts(spec, *this);
+    if (const auto parts = in_parts(spec)) {
+      return prepare_parts({spec.op, *parts, spec.inputs, spec.outputs}, *this,
+                           promised_places(spec));
+    }
     return std::make_unique<VectorKernel>(spec, vector::prepare(spec), threads_, card_);
   }
 

@@ -85,6 +85,10 @@ inline void add(Makers& makers, std::initializer_list<OpKind> kinds, Maker maker
 /// The makers' answer; throws InvalidInput that names the op where there is no kernel for it.
 [[nodiscard]] Prepared prepare(const KernelSpec& spec);
 
+/// A fused kernel that runs part by part, runs of point-wise parts as one: its parts as they run.
+/// None: it has a kernel of its own, or is not fused.
+[[nodiscard]] std::optional<Kernel> in_parts(const KernelSpec& spec);
+
 /// Elements of a vector register.
 inline constexpr long kVectorLength = 256;
 

@@ -1,107 +1,19 @@
 // Functions of one element, their gradients, fills and dropout.
 
 #include "exec/vector/elements.h"
+#include "exec/vector/named_functions.h"
 
 namespace rockmate::vector {
 namespace {
 
-using ve::Function;
-
-std::optional<Function> function_of(const KernelView& kernel) {
-  using enum OpKind;
-  switch (kernel.kind) {
-    case kRelu:
-    case kReluGradient:
-      return Function::kRelu;
-    case kLeakyRelu:
-    case kLeakyReluGradient:
-      return Function::kLeakyRelu;
-    case kClip:
-    case kClipGradient:
-      return Function::kClip;
-    case kElu:
-    case kEluGradient:
-      return Function::kElu;
-    case kGelu:
-    case kGeluGradient:
-      return kernel.attributes.flag("tanh") ? Function::kGeluTanh : Function::kGelu;
-    case kSigmoid:
-    case kSigmoidGradient:
-      return Function::kSigmoid;
-    case kTanh:
-    case kTanhGradient:
-      return Function::kTanh;
-    case kHardSigmoid:
-    case kHardSigmoidGradient:
-      return Function::kHardSigmoid;
-    case kHardSwish:
-    case kHardSwishGradient:
-      return Function::kHardSwish;
-    case kSilu:
-    case kSiluGradient:
-      return Function::kSilu;
-    case kSoftplus:
-    case kSoftplusGradient:
-      return Function::kSoftplus;
-    case kExp:
-      return Function::kExp;
-    case kLog:
-      return Function::kLog;
-    case kSqrt:
-      return Function::kSqrt;
-    case kPow:
-    case kPowGradient:
-      return Function::kPow;
-    case kErf:
-    case kErfGradient:
-      return Function::kErf;
-    case kAbs:
-    case kAbsGradient:
-      return Function::kAbs;
-    case kSin:
-    case kSinGradient:
-      return Function::kSin;
-    case kCos:
-    case kCosGradient:
-      return Function::kCos;
-    case kScale:
-      return Function::kScale;
-    default:
-      return std::nullopt;
-  }
-}
-
 ve::MapArguments map_arguments(const KernelView& kernel) {
+  const NamedFunction named = function_of(kernel.kind, kernel.attributes).value();
   ve::MapArguments a = {};
-  a.function = *function_of(kernel);
+  a.function = named.function;
+  a.p = named.p;
+  a.q = named.q;
   a.wide = is_wide(kernel, kernel.dtype());
   a.count = element_count(kernel.out_shape());
-  const auto real = [&](const char* name) { return kernel.attributes.real(name); };
-  switch (a.function) {
-    case Function::kLeakyRelu:
-      a.p = real("slope");
-      break;
-    case Function::kClip:
-      a.p = real("low");
-      a.q = real("high");
-      break;
-    case Function::kElu:
-      a.p = real("alpha");
-      break;
-    case Function::kHardSigmoid:
-      a.p = real("alpha");
-      if (kernel.kind == OpKind::kHardSigmoid) a.q = real("beta");
-      break;
-    case Function::kPow:
-      a.p = real("exponent");
-      break;
-    case Function::kScale:
-      a.p = real("factor");
-      a.q = real("offset");
-      break;
-    default:
-      break;
-  }
   return a;
 }
 

@@ -4,29 +4,13 @@
 #include <algorithm>
 
 #include "exec/vector/elements.h"
+#include "exec/vector/named_functions.h"
 
 namespace rockmate::vector {
 namespace {
 
 using reference::broadcast_strides;
 using reference::row_major;
-
-ve::Binary binary_of(OpKind kind) {
-  switch (kind) {
-    case OpKind::kAdd:
-      return ve::Binary::kAdd;
-    case OpKind::kSub:
-      return ve::Binary::kSub;
-    case OpKind::kMul:
-      return ve::Binary::kMul;
-    case OpKind::kDiv:
-      return ve::Binary::kDiv;
-    case OpKind::kMaximum:
-      return ve::Binary::kMaximum;
-    default:
-      return ve::Binary::kMinimum;
-  }
-}
 
 ve::Elementwise whole_binary_of(OpKind kind) {
   switch (kind) {
@@ -49,7 +33,7 @@ Prepared make_binary(const KernelView& kernel) {
   if (is_whole(kernel.dtype())) return elementwise(kernel, whole_binary_of(kernel.kind));
   const Shape& y = kernel.out_shape();
   ve::BinaryArguments a = {};
-  a.function = binary_of(kernel.kind);
+  a.function = binary_of(kernel.kind).value();
   a.wide = is_wide(kernel, kernel.dtype());
   a.space = make_space(
       kernel, y,

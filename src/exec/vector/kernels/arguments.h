@@ -117,6 +117,48 @@ struct ElementsArguments {
   long width, height, diagonal;
 };
 
+/// How an operand moves as the elements of the result do, which are `rows` of `length`.
+enum class Spread : int {
+  kBeside,   ///< with them
+  kChannel,  ///< a number for each row, again after `channels` rows
+  kColumn,   ///< a row of numbers
+  kScalar
+};
+/// An operand of a chain; where there is a mean, a batch norm's application to it.
+struct ChainOperand {
+  const void* data;
+  Spread spread;
+  const void *mean, *variance, *scale, *bias;
+  Spread numbers;  ///< of these
+  double epsilon;
+};
+enum class ChainVerb : int {
+  kMap,       ///< v = f(v)
+  kBinary,    ///< v = f(v, operand)
+  kReversed,  ///< v = f(operand, v)
+  kSlope,     ///< v = v f'(operand): a gradient and what was saved for it
+  kSlopeOf    ///< v = operand f'(v)
+};
+struct ChainStep {
+  ChainVerb verb;
+  Function function;
+  Binary binary;
+  double p, q;  ///< of the function
+  ChainOperand operand;
+};
+/// Point-wise steps from an operand to a result, in registers. Tasks: rows; of one row, stretches
+/// of kMapStretch elements.
+constexpr int kMostSteps = 12;
+struct ChainArguments {
+  bool wide;
+  long rows, length, channels;
+  ChainOperand first;
+  int count;
+  ChainStep steps[kMostSteps];
+  void* y;
+  void* mask;  ///< of the last step, of one row; null: none
+};
+
 /// Tasks: stretches of kMapStretch elements.
 struct FillArguments {
   bool wide;
@@ -202,6 +244,8 @@ struct NormArguments {
   void *y, *mean_out, *variance_out, *dscale, *dbias;
   long sets, runs, length, set_stride, run_stride, element_stride, period, affine_set, affine_run;
   double epsilon;
+  bool is_clamped;  ///< a gradient: low < y < high, made again of x, lets dy pass
+  double low, high;
 };
 
 struct RunningArguments {

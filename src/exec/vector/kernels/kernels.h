@@ -22,6 +22,7 @@
   X(ve_copy)                   \
   X(ve_fill)                   \
   X(ve_elements)               \
+  X(ve_chain)                  \
   X(ve_resize)                 \
   X(ve_resize_gradient)        \
   X(ve_outer)                  \

@@ -20,23 +20,6 @@ inline Offsets row_offsets(const Space& space, long row) {
   return offsets;
 }
 
-VE_LANES __vr combine(Binary function, Vr a, Vr b, int vl) {
-  switch (function) {
-    case Binary::kAdd:
-      return add(a, b, vl);
-    case Binary::kSub:
-      return sub(a, b, vl);
-    case Binary::kMul:
-      return mul(a, b, vl);
-    case Binary::kDiv:
-      return div(a, b, vl);
-    case Binary::kMaximum:
-      return choose(_vel_vfmkdgt_mvl(_vel_vfcmpd_vvvl(b, a, vl), vl), b, a, vl);
-    default:
-      return choose(_vel_vfmkdgt_mvl(_vel_vfcmpd_vvvl(a, b, vl), vl), b, a, vl);
-  }
-}
-
 template <class T>
 void binary(const BinaryArguments& args, long begin, long end) {
   const Space& space = args.space;
