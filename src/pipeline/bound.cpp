@@ -9,7 +9,8 @@
 // speed. Weight gradients that run on their own go nowhere: there the head alone counts. So the
 // makespan is at least the least over all cuts of max over s of head + m t_s + tail, which is a
 // dynamic program over cuts; equal devices are told apart by their number only. Memory and messages
-// are left out: the bound is not tight for small memories.
+// are left out: the bound is not tight for small memories. Where devices have costs of their own, a
+// block counts with the least of them, and W / sum of speeds is the least work / number of devices.
 
 #include <algorithm>
 #include <limits>
@@ -25,25 +26,28 @@ constexpr std::size_t kMostSets = 4096;
 
 class Bound {
  public:
-  Bound(const StageCosts& costs, std::size_t micro_batches, const Cluster& cluster, bool has_tail)
-      : blocks_(costs.blocks()), m_(static_cast<double>(micro_batches)) {
-    before_ = around_ = {0};
+  Bound(const CostsOfDevices& costs, std::size_t micro_batches, const Cluster& cluster,
+        bool has_tail)
+      : blocks_(costs.front()->blocks()), m_(static_cast<double>(micro_batches)) {
+    for (std::size_t d = 0; d < costs.size(); ++d) add_device(*costs[d], cluster.devices[d].speed);
+    around_ = least_ = {0};
     for (std::size_t s = 0; s < blocks_; ++s) {
-      const StageRange range = {s, s};
-      const double forward = costs.plain_forward(range).count();
-      const double backward = costs.plain_backward(range).count();
-      before_.push_back(before_.back() + forward + backward);
+      double forward = kEndless, backward = kEndless, both = kEndless;
+      for (const Kind& kind : kinds_) {
+        const double f = kind.costs->plain_forward({s, s}).count() / kind.speed;
+        const double b = kind.costs->plain_backward({s, s}).count() / kind.speed;
+        forward = std::min(forward, f);
+        backward = std::min(backward, b);
+        both = std::min(both, f + b);
+      }
       around_.push_back(around_.back() + forward + (has_tail ? backward : 0));
+      least_.push_back(least_.back() + both);
     }
-    for (const PipelineDevice& device : cluster.devices) {
-      total_ += device.speed;
-      fastest_ = std::max(fastest_, device.speed);
-    }
-    count_speeds(cluster);
+    limit_sets(costs.size());
   }
 
   [[nodiscard]] double of_work() const {
-    return std::max(m_ * before_.back() / total_, before_.back() / fastest_);
+    return std::max(m_ * least_.back() / capacity_, least_.back());
   }
 
   // least[state]: of the makespan, over cuts of the first blocks with a set of devices.
@@ -55,15 +59,15 @@ class Bound {
         const double so_far = least[first * sets_ + set];
         if (so_far == kEndless) continue;
         std::size_t step = 1;
-        for (const auto& [speed, count] : speeds_) {
-          if (set / step % (count + 1) < count) {
+        for (const Kind& kind : kinds_) {
+          if (set / step % (kind.count + 1) < kind.count) {
             for (std::size_t last = first; last < blocks_; ++last) {
-              const double work = (before_[last + 1] - before_[first]) / speed;
+              const double work = kind.before[last + 1] - kind.before[first];
               double& next = least[(last + 1) * sets_ + set + step];
-              next = std::min(next, std::max(so_far, around_[first] / fastest_ + m_ * work));
+              next = std::min(next, std::max(so_far, around_[first] + m_ * work));
             }
           }
-          step *= count + 1;
+          step *= kind.count + 1;
         }
       }
     }
@@ -71,42 +75,65 @@ class Bound {
   }
 
  private:
-  struct Speed {
+  // Devices with equal costs and speed.
+  struct Kind {
+    const StageCosts* costs = nullptr;
     double speed = 1;
     std::size_t count = 0;
+    std::vector<double> before = {0};  // seconds of the blocks before each
   };
 
-  void count_speeds(const Cluster& cluster) {
-    for (const PipelineDevice& device : cluster.devices) {
-      const auto same = std::find_if(speeds_.begin(), speeds_.end(),
-                                     [&](const Speed& x) { return x.speed == device.speed; });
-      if (same == speeds_.end()) {
-        speeds_.push_back({device.speed, 1});
-      } else {
-        ++same->count;
-      }
+  void add_device(const StageCosts& costs, double speed) {
+    const auto same = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& x) {
+      return x.costs == &costs && x.speed == speed;
+    });
+    if (same != kinds_.end()) {
+      ++same->count;
+      return;
     }
-    for (const Speed& each : speeds_) {
-      if (sets_ <= kMostSets) sets_ *= each.count + 1;
+    Kind kind{&costs, speed, 1};
+    for (std::size_t s = 0; s < blocks_; ++s) {
+      const Seconds both = costs.plain_forward({s, s}) + costs.plain_backward({s, s});
+      kind.before.push_back(kind.before.back() + both.count() / speed);
+    }
+    kinds_.push_back(std::move(kind));
+  }
+
+  // Together the devices do as much as so many that do each block as fast as any: no more than
+  // their number, and with equal costs no more than their speeds.
+  void limit_sets(std::size_t devices) {
+    capacity_ = static_cast<double>(devices);
+    const bool is_related = std::ranges::all_of(
+        kinds_, [&](const Kind& kind) { return kind.costs == kinds_.front().costs; });
+    if (is_related) {
+      double total = 0, fastest = 0;
+      for (const Kind& kind : kinds_) {
+        total += kind.speed * static_cast<double>(kind.count);
+        fastest = std::max(fastest, kind.speed);
+      }
+      capacity_ = total / fastest;
+    }
+    for (const Kind& kind : kinds_) {
+      if (sets_ <= kMostSets) sets_ *= kind.count + 1;
     }
     if (sets_ <= kMostSets) return;
-    speeds_ = {{fastest_, cluster.devices.size()}};
-    sets_ = cluster.devices.size() + 1;
+    kinds_ = {{nullptr, 1, devices, least_}};
+    sets_ = devices + 1;
   }
 
   std::size_t blocks_;
   double m_;
-  std::vector<double> before_;  // seconds of the blocks before each
-  std::vector<double> around_;  // of them, head and tail
-  double total_ = 0, fastest_ = 0;
-  std::vector<Speed> speeds_;
+  std::vector<Kind> kinds_;
+  std::vector<double> around_;  // of the blocks before each, head and tail, at the best
+  std::vector<double> least_;   // of them, forward and backward, at the best
+  double capacity_ = 1;
   std::size_t sets_ = 1;
 };
 
 }  // namespace
 
-Seconds makespan_bound(const StageCosts& costs, std::size_t micro_batches, const Cluster& cluster,
-                       const std::vector<PipelineFamily>& families) {
+Seconds makespan_bound(const CostsOfDevices& costs, std::size_t micro_batches,
+                       const Cluster& cluster, const std::vector<PipelineFamily>& families) {
   const auto has = [&](PipelineFamily family) {
     return std::find(families.begin(), families.end(), family) != families.end();
   };

@@ -53,9 +53,13 @@ struct Built {
 
 class CoPlanner {
  public:
-  CoPlanner(StageCosts& costs, std::size_t micro_batches, const Cluster& cluster,
+  CoPlanner(const CostsOfDevices& costs, std::size_t micro_batches, const Cluster& cluster,
             const CoplanOptions& options)
-      : costs_(costs), m_(micro_batches), cluster_(cluster), options_(options) {
+      : by_device_(costs),
+        costs_(*costs.front()),
+        m_(micro_batches),
+        cluster_(cluster),
+        options_(options) {
     find_kinds();
   }
 
@@ -79,7 +83,8 @@ class CoPlanner {
     for (std::size_t d = 0; d < devices.size(); ++d) {
       std::size_t kind = kind_count_;
       for (std::size_t e = 0; e < d && cluster_.links.empty(); ++e) {
-        if (devices[e].memory == devices[d].memory && devices[e].speed == devices[d].speed) {
+        if (devices[e].memory == devices[d].memory && devices[e].speed == devices[d].speed &&
+            by_device_[e] == by_device_[d]) {
           kind = kinds_[e];
           break;
         }
@@ -149,7 +154,8 @@ class CoPlanner {
     StageQuery result;
     result.range = placed.range;
     result.in_flight = shape.in_flight[stage];
-    result.memory = share - costs_.static_bytes(placed.range) - buffers(placed.range);
+    result.memory =
+        share - by_device_[placed.device]->static_bytes(placed.range) - buffers(placed.range);
     result.is_lifo = shape.family == PipelineFamily::kGPipe;
     if (shape.family == PipelineFamily::kZeroBubbleH1) result.weights = WeightGradients::kSplit;
     return result;
@@ -167,10 +173,11 @@ class CoPlanner {
                                   std::size_t device) {
     const StageQuery asked = query(shape, stage, {range, device});
     if (asked.memory <= Bytes()) return std::nullopt;
+    StageCosts& costs = *by_device_[device];
     const auto key =
-        std::make_tuple(range.first, range.last, asked.in_flight, asked.memory.count());
+        std::make_tuple(&costs, range.first, range.last, asked.in_flight, asked.memory.count());
     auto found = estimates_.find(key);
-    if (found == estimates_.end()) found = estimates_.emplace(key, costs_.estimate(asked)).first;
+    if (found == estimates_.end()) found = estimates_.emplace(key, costs.estimate(asked)).first;
     if (!found->second) return std::nullopt;
     return Seconds(found->second->count() / cluster_.devices[device].speed);
   }
@@ -225,14 +232,15 @@ class CoPlanner {
       const StageRange range = placed[s].range;
       PipelineStage stage;
       stage.rank = placed[s].device;
-      stage.strategies = strategies(queries[s]);
+      StageCosts& costs = *by_device_[stage.rank];
+      stage.strategies = strategies(costs, queries[s]);
       if (stage.strategies.empty()) return std::nullopt;
-      stage.static_bytes = costs_.static_bytes(range);
+      stage.static_bytes = costs.static_bytes(range);
       if (s > 0) {
         stage.input = costs_.input_before(range.first);
         stage.input_gradient = costs_.gradient_before(range.first);
       }
-      stage.update = costs_.update(range);
+      stage.update = costs.update(range);
       stage.first_block = range.first;
       stage.last_block = range.last;
       pipeline.stages.push_back(std::move(stage));
@@ -262,13 +270,13 @@ class CoPlanner {
     return result;
   }
 
-  const std::vector<StageStrategy>& strategies(const StageQuery& asked) {
-    const auto key =
-        std::make_tuple(asked.range.first, asked.range.last, asked.in_flight, asked.memory.count(),
-                        asked.is_lifo, asked.weights == WeightGradients::kSplit);
+  const std::vector<StageStrategy>& strategies(StageCosts& costs, const StageQuery& asked) {
+    const auto key = std::make_tuple(&costs, asked.range.first, asked.range.last, asked.in_flight,
+                                     asked.memory.count(), asked.is_lifo,
+                                     asked.weights == WeightGradients::kSplit);
     auto found = strategies_.find(key);
     if (found == strategies_.end()) {
-      auto made = asked.memory > Bytes() ? costs_.strategies(asked) : std::vector<StageStrategy>();
+      auto made = asked.memory > Bytes() ? costs.strategies(asked) : std::vector<StageStrategy>();
       found = strategies_.emplace(key, std::move(made)).first;
     }
     return found->second;
@@ -312,15 +320,17 @@ class CoPlanner {
     return all;
   }
 
-  StageCosts& costs_;
+  const CostsOfDevices& by_device_;
+  StageCosts& costs_;  // of any: for what is the same on all
   std::size_t m_;
   const Cluster& cluster_;
   const CoplanOptions& options_;
   std::vector<std::size_t> kinds_;  // by device
   std::size_t kind_count_ = 0;
-  std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t>, std::optional<Seconds>>
+  std::map<std::tuple<StageCosts*, std::size_t, std::size_t, std::size_t, std::int64_t>,
+           std::optional<Seconds>>
       estimates_;
-  std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t, bool, bool>,
+  std::map<std::tuple<StageCosts*, std::size_t, std::size_t, std::size_t, std::int64_t, bool, bool>,
            std::vector<StageStrategy>>
       strategies_;
 };
@@ -328,6 +338,11 @@ class CoPlanner {
 }  // namespace
 
 std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
+                                   const Cluster& cluster, const CoplanOptions& options) {
+  return coplan(CostsOfDevices(cluster.devices.size(), &costs), micro_batches, cluster, options);
+}
+
+std::optional<PipelinePlan> coplan(const CostsOfDevices& costs, std::size_t micro_batches,
                                    const Cluster& cluster, const CoplanOptions& options) {
   auto built = CoPlanner(costs, micro_batches, cluster, options).run();
   if (!built) return std::nullopt;

@@ -12,13 +12,20 @@ struct CoplanOptions {
   bool uses_all_devices = false;  ///< else some may stay idle where that is faster
 };
 
+/// By device of a cluster; of the same blocks.
+using CostsOfDevices = std::vector<StageCosts*>;
+
 /// The best pipeline found for `micro_batches` micro-batches; nullopt: none that fits was found.
+[[nodiscard]] std::optional<PipelinePlan> coplan(const CostsOfDevices& costs,
+                                                 std::size_t micro_batches, const Cluster& cluster,
+                                                 const CoplanOptions& options);
+/// The same costs on all devices, but for their speed.
 [[nodiscard]] std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
                                                  const Cluster& cluster,
                                                  const CoplanOptions& options);
 
 /// A time that no schedule of the families goes below, whatever the cuts and strategies.
-[[nodiscard]] Seconds makespan_bound(const StageCosts& costs, std::size_t micro_batches,
+[[nodiscard]] Seconds makespan_bound(const CostsOfDevices& costs, std::size_t micro_batches,
                                      const Cluster& cluster,
                                      const std::vector<PipelineFamily>& families);
 

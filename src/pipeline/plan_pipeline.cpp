@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <ostream>
 
 #include "pipeline/chain_stage_costs.h"
@@ -89,20 +90,40 @@ PipelineMethod parse_pipeline_method(std::string_view word) {
   throw InvalidInput(fmt::format("method '{}' is unknown, expected one of {}", word, known));
 }
 
-Expected<PipelinePlan, NoPipeline> plan_pipeline(const TrainingGraph& micro_batch,
-                                                 std::size_t micro_batches, const Cluster& cluster,
-                                                 const PipelineOptions& options) {
+namespace {
+
+// A solved chain for each engine; devices point to theirs.
+struct EngineCosts {
+  std::map<std::string, ChainStageCosts> of_engine;
+  CostsOfDevices of_device;
+};
+
+Expected<PipelinePlan, NoPipeline> plan_for(const GraphOfEngine& graph_of,
+                                            std::size_t micro_batches, const Cluster& cluster,
+                                            const PipelineOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   check_cluster(cluster, "the cluster");
   CoplanOptions coplan_options;
   coplan_options.families = families_of(options);
   coplan_options.uses_all_devices = options.method != PipelineMethod::kCoplan;
-  StageModel model(micro_batch, options.max_blocks);
+  const StageModel model(graph_of("", micro_batches), options.max_blocks);
   check_sizes(model, micro_batches, cluster, options);
-  const Bytes fixed = model.fixed({0, model.size() - 1}).all(micro_batches);
-  ChainStageCosts costs(std::move(model), micro_batches, options.method, kTolerance);
-  auto plan = coplan(costs, micro_batches, cluster, coplan_options);
+  EngineCosts costs;
+  for (const PipelineDevice& device : cluster.devices) {
+    auto found = costs.of_engine.find(device.engine);
+    if (found == costs.of_engine.end()) {
+      StageModel own =
+          device.engine.empty() ? model : StageModel(graph_of(device.engine, micro_batches), model);
+      found =
+          costs.of_engine
+              .try_emplace(device.engine, std::move(own), micro_batches, options.method, kTolerance)
+              .first;
+    }
+    costs.of_device.push_back(&found->second);
+  }
+  auto plan = coplan(costs.of_device, micro_batches, cluster, coplan_options);
   if (!plan) {
+    const Bytes fixed = model.fixed({0, model.size() - 1}).all(micro_batches);
     const Bytes memory = memory_of(cluster);
     return Unexpected{NoPipeline{fixed > memory
                                      ? "parameters, their gradients, optimizer states and inputs "
@@ -115,7 +136,36 @@ Expected<PipelinePlan, NoPipeline> plan_pipeline(const TrainingGraph& micro_batc
   return *std::move(plan);
 }
 
+void check_engines(const Cluster& cluster) {
+  for (const PipelineDevice& device : cluster.devices) {
+    if (device.engine.empty()) continue;
+    throw InvalidInput(
+        fmt::format("a device has engine '{}', but the graph is of one engine alone; plan from a "
+                    "model, of which each engine makes its own",
+                    device.engine));
+  }
+}
+
+}  // namespace
+
+Expected<PipelinePlan, NoPipeline> plan_pipeline(const TrainingGraph& micro_batch,
+                                                 std::size_t micro_batches, const Cluster& cluster,
+                                                 const PipelineOptions& options) {
+  check_engines(cluster);
+  return plan_for([&](const std::string&, std::size_t) { return micro_batch; }, micro_batches,
+                  cluster, options);
+}
+
 Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfMicroBatches& graph_of,
+                                                 const std::vector<std::size_t>& micro_batches,
+                                                 const Cluster& cluster,
+                                                 const PipelineOptions& options) {
+  check_engines(cluster);
+  return plan_pipeline([&](const std::string&, std::size_t m) { return graph_of(m); },
+                       micro_batches, cluster, options);
+}
+
+Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfEngine& graph_of,
                                                  const std::vector<std::size_t>& micro_batches,
                                                  const Cluster& cluster,
                                                  const PipelineOptions& options) {
@@ -128,7 +178,7 @@ Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfMicroBatches& grap
     const bool fits = options.family != PipelineFamily::kInterleaved ||
                       m % std::max<std::size_t>(cluster.devices.size(), 1) == 0;
     if (!fits && micro_batches.size() > 1) continue;
-    auto next = plan_pipeline(graph_of(m), m, cluster, options);
+    auto next = plan_for(graph_of, m, cluster, options);
     if (next) {
       bound = std::min(bound.value_or(next->lower_bound), next->lower_bound);
       spent += next->planning_seconds;

@@ -372,6 +372,20 @@ class Profiler {
   std::vector<Fixed> fixed_;
 };
 
+// Where the forward part was cut.
+std::vector<std::size_t> cuts_of(const Chain& chain) {
+  std::vector<std::size_t> cuts;
+  std::size_t before = 0;
+  for (std::size_t b = 0; b + 1 < chain.blocks.size(); ++b) {
+    cuts.push_back(before += chain.blocks[b].forward.size());
+  }
+  return cuts;
+}
+
+bool same_ops(const Block& a, const Block& b) {
+  return a.forward == b.forward && a.backward == b.backward;
+}
+
 }  // namespace
 
 StageModel::StageModel(const TrainingGraph& graph, std::size_t max_blocks) {
@@ -384,6 +398,18 @@ StageModel::StageModel(const TrainingGraph& graph, std::size_t max_blocks) {
   if (ops_.blocks.empty()) {
     throw InvalidInput(fmt::format("graph '{}' has no forward ops, expected at least one per stage",
                                    shown(graph.name())));
+  }
+  const Profiler profiler(graph, ops_);
+  chain_ = profiler.chain();
+  fixed_ = profiler.fixed();
+}
+
+StageModel::StageModel(const TrainingGraph& graph, const StageModel& other) : ops_(other.ops_) {
+  if (!std::ranges::equal(cut_chain(graph, cuts_of(other.ops_)).blocks, other.ops_.blocks,
+                          same_ops)) {
+    throw InvalidInput(fmt::format(
+        "graph '{}' has other ops than the one that was cut; engines of one pipeline run the same",
+        shown(graph.name())));
   }
   const Profiler profiler(graph, ops_);
   chain_ = profiler.chain();

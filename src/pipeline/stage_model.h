@@ -31,6 +31,9 @@ class StageModel {
   /// Cuts the graph into at most `max_blocks` >= 1 blocks. Throws InvalidInput for a graph without
   /// forward ops.
   StageModel(const TrainingGraph& graph, std::size_t max_blocks);
+  /// Cuts it where another one was cut, of a graph with the same ops and other seconds and
+  /// workspaces. Throws InvalidInput where the ops differ.
+  StageModel(const TrainingGraph& graph, const StageModel& other);
 
   /// The chain that was cut, for who runs it.
   [[nodiscard]] const Chain& ops() const { return ops_; }

@@ -1,5 +1,7 @@
 // Functions of one element, their gradients, fills and dropout.
 
+#include <fmt/format.h>
+
 #include "exec/vector/elements.h"
 #include "exec/vector/named_functions.h"
 
@@ -42,14 +44,17 @@ Prepared make_gradient(const KernelView& kernel) {
 }
 
 Prepared make_dropout(const KernelView& kernel) {
-  if (kernel.attributes.integer("first", 0) != 0) {
-    kernel.reject(
-        "this engine draws the numbers of a batch's first rows alone; run pipelines with "
-        "dropout on another one");
+  const std::int64_t first = kernel.attributes.integer("first", 0);
+  if (first % ve::kDropoutBlock != 0) {
+    kernel.reject(fmt::format(
+        "the vector engine has no kernel for a part of a batch that begins with element {}, "
+        "expected a multiple of {}; other engines draw its numbers",
+        first, ve::kDropoutBlock));
   }
   ve::DropoutArguments a = {};
   a.wide = is_wide(kernel, kernel.dtype());
   a.count = element_count(kernel.shape());
+  a.first_block = first / ve::kDropoutBlock;
   a.rate = kernel.attributes.real("rate");
   // As an engine in this type would scale.
   a.scale = a.wide ? 1 / (1 - a.rate) : static_cast<double>(static_cast<float>(1 / (1 - a.rate)));
@@ -59,7 +64,8 @@ Prepared make_dropout(const KernelView& kernel) {
     a.y = call.out();
     a.seed = call.seed();
     a.step = static_cast<std::uint32_t>(call.step());
-    ROCKMATE_LAUNCH(call, ve_dropout, a, ceil_div(ceil_div(a.count, 4), kVectorLength));
+    ROCKMATE_LAUNCH(call, ve_dropout, a,
+                    ceil_div(ceil_div(a.count, ve::kDropoutBlock), kVectorLength));
   }};
 }
 

@@ -330,12 +330,13 @@ struct GatherArguments {
   long picks, outer, rows, width;
 };
 
-/// Tasks: registers of blocks of four elements.
+/// Tasks: registers of blocks of elements, which share a draw of numbers.
+constexpr long kDropoutBlock = 4;
 struct DropoutArguments {
   bool wide;
   const void* x;
   void* y;
-  long count;
+  long count, first_block;
   double rate, scale;
   uint64_t seed;
   uint32_t stream, step;

@@ -74,7 +74,7 @@ void dropout(const DropoutArguments& a, long begin, long end) {
   T* y = static_cast<T*>(a.y);
   const long blocks = (a.count + 3) / 4;
   for_lanes(begin * kLanes, least(end * kLanes, blocks), [&](long block, int vl) {
-    const Words words = philox(a, block, vl);
+    const Words words = philox(a, a.first_block + block, vl);
 #pragma GCC unroll 4
     for (int w = 0; w < 4; ++w) {
       // The last block may be short of its last words.
