@@ -9,9 +9,9 @@
 
 #include "base/check.h"
 #include "base/shown.h"
-#include "exec/linked_device.h"
 #include "exec/indices.h"
 #include "exec/initial_values.h"
+#include "exec/linked_device.h"
 #include "exec/machine.h"
 #include "rockmate/error.h"
 

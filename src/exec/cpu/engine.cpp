@@ -9,8 +9,8 @@
 #include "exec/cpu/axes.h"
 #include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
-#include "exec/nesting.h"
 #include "exec/cpu/row_major.h"
+#include "exec/nesting.h"
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
 
@@ -112,7 +112,8 @@ class CpuEngine : public Engine {
     if (const auto prepared = find(spec, threads_)) return prepared->workspace;
     if (spec.kernel.kind == OpKind::kFused) {
       const Kernel nested = with_nested_runs(spec.kernel);
-      return parts_workspace({spec.op, nested, spec.inputs, spec.outputs}, *this, promised_places(spec));
+      return parts_workspace({spec.op, nested, spec.inputs, spec.outputs}, *this,
+                             promised_places(spec));
     }
     if (const auto renamed = in_rows(spec)) return workspace(renamed->spec(spec.op));
     return needs_row_major(spec) ? row_major_workspace(spec, *reference_)
@@ -126,7 +127,8 @@ class CpuEngine : public Engine {
     }
     if (spec.kernel.kind == OpKind::kFused) {
       const Kernel nested = with_nested_runs(spec.kernel);
-      return prepare_parts({spec.op, nested, spec.inputs, spec.outputs}, *this, promised_places(spec));
+      return prepare_parts({spec.op, nested, spec.inputs, spec.outputs}, *this,
+                           promised_places(spec));
     }
     if (auto renamed = in_rows(spec)) {
       return std::make_unique<KernelInRows>(*std::move(renamed), spec.op, *this);

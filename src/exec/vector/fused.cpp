@@ -95,8 +95,8 @@ std::optional<Prepared> make_pooled_conv(const KernelView& kernel) {
   const Shape& x = (*view).shape(0);
   const Shape& weight = (*view).shape(1);
   const Shape& y = conv.outputs.front().shape;
-  const bool is_pointwise = x.size() == 4 && weight[2] == 1 && weight[3] == 1 && weight[1] == x[1] &&
-                            y[2] == x[2] && y[3] == x[3];
+  const bool is_pointwise = x.size() == 4 && weight[2] == 1 && weight[3] == 1 &&
+                            weight[1] == x[1] && y[2] == x[2] && y[3] == x[3];
   if (!is_pointwise || !is_mean_of_pixels(parts.parts[2], y)) return std::nullopt;
   ve::ConvPoolArguments a = {};
   a.wide = is_wide(kernel, conv.outputs.front().dtype);
@@ -137,9 +137,9 @@ std::optional<Prepared> make_clamped_norm(const KernelView& kernel) {
   const bool scales_agree =
       (norm.inputs.size() > 4) == has_scale && (!has_scale || norm.inputs[4] == apply.inputs[3]);
   if (!is_chain || !scales_agree) return std::nullopt;
-  ClampedNorm found = {clamp->low,      clamp->high,     gate.inputs[0], apply.inputs[0],
-                       apply.inputs[1], apply.inputs[2], std::nullopt,   std::nullopt,
-                       {}};
+  ClampedNorm found = {clamp->low,      clamp->high,     gate.inputs[0],
+                       apply.inputs[0], apply.inputs[1], apply.inputs[2],
+                       std::nullopt,    std::nullopt,    {}};
   if (has_scale) found.scale = apply.inputs[3];
   if (apply.inputs.size() > 4) found.bias = apply.inputs[4];
   for (std::size_t o = 0; o < parts.outputs.size(); ++o) {

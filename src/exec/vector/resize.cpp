@@ -10,8 +10,8 @@ long source_before(long i, long in, long out, const ve::ResizeArguments& a) {
   if (a.is_nearest) return i * in / out;
   double place = 0;
   if (!a.aligns_corners) {
-    place = static_cast<double>(in) * (static_cast<double>(i) + 0.5) / static_cast<double>(out) -
-            0.5;
+    place =
+        static_cast<double>(in) * (static_cast<double>(i) + 0.5) / static_cast<double>(out) - 0.5;
   } else if (out > 1) {
     place = static_cast<double>(in - 1) * static_cast<double>(i) / static_cast<double>(out - 1);
   }
@@ -51,12 +51,12 @@ ve::ResizeArguments resize_arguments(const KernelView& kernel, const Shape& x, c
 }
 
 Prepared make_resize(const KernelView& kernel) {
-  return {[a = resize_arguments(kernel, kernel.shape(), kernel.out_shape())](
-              const Call& call) mutable {
-    a.x = call.in();
-    a.y = call.out();
-    ROCKMATE_LAUNCH(call, ve_resize, a, ceil_div(a.planes * a.results, ve::kPoolStretch));
-  }};
+  return {
+      [a = resize_arguments(kernel, kernel.shape(), kernel.out_shape())](const Call& call) mutable {
+        a.x = call.in();
+        a.y = call.out();
+        ROCKMATE_LAUNCH(call, ve_resize, a, ceil_div(a.planes * a.results, ve::kPoolStretch));
+      }};
 }
 
 Prepared make_gradient(const KernelView& kernel) {

@@ -19,8 +19,8 @@ struct MergedAxis {
 [[nodiscard]] std::vector<MergedAxis> merged_axes(const Shape& shape,
                                                   const std::vector<Strides>& operands);
 
-/// A space of `shape` with up to three operands, the first of which is the result. Lanes run along the last axis, or, where that is
-/// short, along the longest one.
+/// A space of `shape` with up to three operands, the first of which is the result. Lanes run along
+/// the last axis, or, where that is short, along the longest one.
 [[nodiscard]] ve::Space make_space(const KernelView& kernel, const Shape& shape,
                                    std::vector<Strides> operands);
 /// Rows of it.

@@ -36,8 +36,7 @@ VE_LANES __vr places_of(const Arguments& a, int operand, const Lanes& n, int vl)
   for (int axis = a.rank - 1; axis >= 0; --axis) {
     const Division digit = divide(rest, a.extents[axis], vl);
     rest = digit.quotient;
-    place =
-        _vel_vaddsl_vvvl(place, _vel_vmulsl_vsvl(a.strides[operand][axis], digit.rest, vl), vl);
+    place = _vel_vaddsl_vvvl(place, _vel_vmulsl_vsvl(a.strides[operand][axis], digit.rest, vl), vl);
   }
   return place;
 }
@@ -294,8 +293,8 @@ void make_bytes(const Arguments& a, long begin, long end) {
     for (int j = 0; j < 4; ++j) {
       const __vr v = results_of<kReal>(a, {4 * word + j, 4}, vl);
       const __vr byte = _vel_vand_vsvl(255UL, v, vl);
-      packed = _vel_vor_vvvl(packed, _vel_vsll_vvsl(byte, static_cast<unsigned long>(8 * j), vl),
-                             vl);
+      packed =
+          _vel_vor_vvvl(packed, _vel_vsll_vvsl(byte, static_cast<unsigned long>(8 * j), vl), vl);
     }
     _vel_vstl_vssl(packed, 4, y + 4 * word, vl);
   });

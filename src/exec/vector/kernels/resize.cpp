@@ -1,8 +1,8 @@
 // Resizing. A result has two sources along each axis, `low` and the pixel behind it, whose share is
 // what is left of its place; nearest is the case of one source. Gradients turn that round: lanes
 // are pixels, and each looks at all results that it may be a source of, along each axis the `reach`
-// ones from the first on that it can be, and takes the share that they had of it. So nothing is added in
-// memory, and the order of a sum is that of the results.
+// ones from the first on that it can be, and takes the share that they had of it. So nothing is
+// added in memory, and the order of a sum is that of the results.
 
 #include "exec/vector/kernels/kernels.h"
 #include "exec/vector/kernels/window.h"
@@ -75,8 +75,7 @@ void resize(const Arguments& a, long begin, long end) {
 // The share of pixels p in results i along an axis.
 VE_LANES __vr share_of(const Arguments& a, int axis, Vr p, Vr i, int vl) {
   const Source source = source_of(a, axis, i, vl);
-  const __vr behind =
-      _vel_vminsl_vsvl(a.image[axis] - 1, _vel_vaddsl_vsvl(1, source.low, vl), vl);
+  const __vr behind = _vel_vminsl_vsvl(a.image[axis] - 1, _vel_vaddsl_vsvl(1, source.low, vl), vl);
   const __vm256 is_low = _vel_vfmkleq_mvl(_vel_vsubsl_vvvl(source.low, p, vl), vl);
   const __vm256 is_high = _vel_vfmkleq_mvl(_vel_vsubsl_vvvl(behind, p, vl), vl);
   const __vr low = choose(is_low, sub(1.0, source.share, vl), 0.0, vl);
