@@ -372,18 +372,18 @@ class Profiler {
   std::vector<Fixed> fixed_;
 };
 
-// Where the forward part was cut.
-std::vector<std::size_t> cuts_of(const Chain& chain) {
-  std::vector<std::size_t> cuts;
-  std::size_t before = 0;
-  for (std::size_t b = 0; b + 1 < chain.blocks.size(); ++b) {
-    cuts.push_back(before += chain.blocks[b].forward.size());
-  }
-  return cuts;
-}
-
-bool same_ops(const Block& a, const Block& b) {
-  return a.forward == b.forward && a.backward == b.backward;
+// Whether a graph, cut where this chain was cut, has its blocks.
+bool has_blocks(const TrainingGraph& graph, const Chain& chain) {
+  std::vector<std::size_t> ends;
+  std::size_t end = 0;
+  for (const Block& block : chain.blocks) ends.push_back(end += block.forward.size());
+  ends.pop_back();
+  if (forward_part(graph).size() != end) return false;
+  const auto same_ops = [](const Block& a, const Block& b) {
+    return a.forward == b.forward && a.backward == b.backward;
+  };
+  const Chain own = cut_chain(graph, ends);
+  return own.tail == chain.tail && std::ranges::equal(own.blocks, chain.blocks, same_ops);
 }
 
 }  // namespace
@@ -405,8 +405,7 @@ StageModel::StageModel(const TrainingGraph& graph, std::size_t max_blocks) {
 }
 
 StageModel::StageModel(const TrainingGraph& graph, const StageModel& other) : ops_(other.ops_) {
-  if (!std::ranges::equal(cut_chain(graph, cuts_of(other.ops_)).blocks, other.ops_.blocks,
-                          same_ops)) {
+  if (!has_blocks(graph, ops_)) {
     throw InvalidInput(fmt::format(
         "graph '{}' has other ops than the one that was cut; engines of one pipeline run the same",
         shown(graph.name())));
