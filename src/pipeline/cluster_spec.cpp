@@ -167,9 +167,13 @@ class SpecSchema {
 
  private:
   // A card runs the engine vector, and what it costs is told by that: no speed is derived.
-  bool end_card() {
+  bool end_card(const json::Place& at) {
+    if (device_.engine != "vector") return false;
     const VectorDevice* card = card_named(kind_);
-    if (card == nullptr || device_.engine != "vector") return false;
+    if (card == nullptr) {
+      at.reject_member("kind", fmt::format("\"{}\"", shown(kind_)),
+                       "the card of engine vector: ve10b, ve20b or ve30b");
+    }
     device_.engine = engine_of(*card);
     device_.memory = memory_ ? Bytes(*memory_) : card->memory;
     if (device_.name.empty()) device_.name = card->name;
@@ -179,7 +183,7 @@ class SpecSchema {
   }
 
   void end_device(const json::Place& at) {
-    if (end_card()) return;
+    if (end_card(at)) return;
     if (!memory_) at.reject_member("memory_bytes", "nothing", "a whole number of bytes");
     device_.memory = Bytes(*memory_);
     if (!device_.engine.empty()) {

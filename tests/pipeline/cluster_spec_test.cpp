@@ -96,6 +96,8 @@ TEST_F(ClusterFile, NamesEngines) {
 
 TEST_F(ClusterFile, Misuses) {
   EXPECT_THAT(refused(write(R"({"devices": [{"name": "a"}]})")), HasSubstr("memory_bytes"));
+  EXPECT_THAT(refused(write(R"({"devices": [{"engine": "vector", "memory_bytes": 5}]})")),
+              HasSubstr("ve10b, ve20b or ve30b"));
   const std::string device = R"({"devices": [{"name": "a", "memory_bytes": 1}])";
   EXPECT_THAT(refused(write(R"({"devices": [{"memory_bytes": 0}]})")),
               HasSubstr("found 0 bytes of memory"));
