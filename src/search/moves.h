@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "search/arena.h"
 #include "search/random.h"
@@ -23,6 +24,8 @@ class Moves {
  private:
   // Recomputation.
   bool forget();
+  [[nodiscard]] bool lives_across(ValueId value, std::size_t slot) const;
+  [[nodiscard]] std::optional<ValueId> draw_forgettable(std::size_t slot);
   bool forget_across(std::size_t slot, ValueId value);
   bool drop();
   bool replace();
