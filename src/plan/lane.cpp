@@ -22,6 +22,8 @@ constexpr std::uint64_t kLayoutWorkPerMove = 2000;
 constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 300'000'000;
 // Of rounds from the best plan known, at most.
 constexpr double kWarm = 1e-3;
+// Where a search with addresses ends.
+constexpr double kColdWithPlaces = 1e-5;
 
 }  // namespace
 
@@ -89,6 +91,7 @@ void Lane::search_places(const Round& round, const Runs& from) {
   SearchOptions search = options_for(round, kSearchTime);
   search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
   search.layout = true;
+  search.end_temperature = kColdWithPlaces;
   const SearchResult result = improve(*graph_, budget_, from, search);
   if (result.feasible) keep(result, kLayoutWork);
 }

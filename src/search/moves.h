@@ -18,8 +18,9 @@ class Moves {
       : problem_(problem), state_(state), random_(random), arena_(arena) {}
 
   /// Changes the state by a random move; the caller settles it, and commits or rolls back. False:
-  /// the move that was drawn is not possible here, roll back.
-  bool propose();
+  /// the move that was drawn is not possible here, roll back. A plan that takes more than
+  /// `most_seconds` will not be kept: a long move ends early.
+  bool propose(double most_seconds);
 
  private:
   // Recomputation.
@@ -72,6 +73,7 @@ class Moves {
   Random& random_;
   Arena* arena_;
   std::size_t reserve_ = 0;  // room that the move must leave
+  double most_seconds_ = 0;
 };
 
 }  // namespace rockmate::search

@@ -7,7 +7,8 @@
 // the lowest.
 //
 // Drop: a run that an earlier one can stand in for is removed, and with it every run that only
-// made its inputs. Replace: drop one, and where that leads above the budget forget something there.
+// made its inputs. Replace: drop one, and where that leads above the budget forget something there,
+// a few times over: what is large gives way to many that are small.
 
 #include <algorithm>
 
@@ -17,6 +18,7 @@ namespace rockmate::search {
 namespace {
 
 constexpr double kMakeInputAgain = 0.7;
+constexpr std::uint32_t kReplaceScales = 3;  // a replacement forgets 1, 2 or 4 times
 constexpr std::size_t kInsertionScales = 8;  // up to 2^kInsertionScales - 1 runs
 constexpr int kTries = 16;                   // draws of a value that may not live across the place
 constexpr std::uint32_t kMostDraws = 8;      // of values of which the one worth most is forgotten
@@ -125,9 +127,12 @@ bool Moves::drop() {
 
 bool Moves::replace() {
   if (!drop()) return false;
-  state_.settle();
-  if (arena_) arena_->follow();
-  if (is_over()) forget();
+  for (std::size_t left = std::size_t{1} << random_.below(kReplaceScales); left > 0; --left) {
+    state_.settle();
+    if (arena_) arena_->follow();
+    if (!is_over() || state_.room() == 0 || state_.seconds() > most_seconds_) break;
+    forget();
+  }
   return true;
 }
 
