@@ -152,8 +152,9 @@ class Row {
     FixedCosts costs(model_, two_choices_, policy);
     return coplan(costs, flags_.micro_batches, cluster_, {{family}, true, false});
   }
-  [[nodiscard]] Seconds bound_of(PipelineFamily family) const {
-    return makespan_bound(global_, flags_.micro_batches, cluster_, {family});
+  [[nodiscard]] Seconds bound_of(PipelineFamily family) {
+    const CostsOfDevices costs(cluster_.devices.size(), &global_);
+    return makespan_bound(costs, flags_.micro_batches, cluster_, {family});
   }
   static std::vector<std::vector<Candidate>> candidates_of(const TrainingGraph& graph,
                                                            const Flags& flags) {

@@ -107,6 +107,9 @@ struct PipelineDevice {
   std::string name = {};
   Bytes memory = Bytes(std::numeric_limits<std::int64_t>::max());
   double speed = 1;
+  /// What runs its stages, and whose costs they have (engines as in `make_engine`, of executor.h:
+  /// reference, cpu, vector:ve20b); empty: what all others run. Seconds are its own at speed 1.
+  std::string engine = {};
 };
 
 /// A directed link: one message after the other, each arrives `latency` after it has been sent.
@@ -124,8 +127,8 @@ struct Cluster {
   std::vector<PipelineLink> links = {};
 
   [[nodiscard]] PipelineLink link(std::size_t from, std::size_t to) const;
-  /// "4x16GiB", "4x16GiB@12GB/s", "2x16GiB,2x8GiB@12GB/s", or the name of a JSON file. Throws
-  /// InvalidInput that shows the accepted forms.
+  /// "4x16GiB", "4x16GiB@12GB/s", "2x16GiB,2x8GiB@12GB/s", "2x8GiB,1xve20b" (cards with all their
+  /// memory), or the name of a JSON file. Throws InvalidInput that shows the accepted forms.
   [[nodiscard]] static Cluster parse(std::string_view spec);
 };
 /// Throws InvalidInput for a cluster without devices, a device without memory or speed, a link
@@ -270,6 +273,15 @@ using GraphOfMicroBatches = std::function<TrainingGraph(std::size_t micro_batche
 /// The same for the best of several numbers of micro-batches.
 [[nodiscard]] Expected<PipelinePlan, NoPipeline> plan_pipeline(
     const GraphOfMicroBatches& graph_of, const std::vector<std::size_t>& micro_batches,
+    const Cluster& cluster, const PipelineOptions& options = {});
+
+/// The same with what each engine makes of the iteration: its seconds and workspaces, of the same
+/// ops. Empty: the engine of devices that name none; cuts are chosen there.
+using GraphOfEngine =
+    std::function<TrainingGraph(const std::string& engine, std::size_t micro_batches)>;
+/// For devices with engines of their own. Throws InvalidInput where the ops differ.
+[[nodiscard]] Expected<PipelinePlan, NoPipeline> plan_pipeline(
+    const GraphOfEngine& graph_of, const std::vector<std::size_t>& micro_batches,
     const Cluster& cluster, const PipelineOptions& options = {});
 
 // --- Files and drawings

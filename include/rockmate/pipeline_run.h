@@ -33,8 +33,8 @@ using PipelineData = std::function<bool(std::string_view input, std::uint64_t st
                                         std::size_t micro_batch, std::span<std::byte> bytes)>;
 
 struct PipelineRunOptions {
-  std::string engine = "reference";
-  int threads = 1;  ///< of each rank; 0: all cores
+  std::string engine = "reference";  ///< of devices that name none
+  int threads = 1;                   ///< of each rank; 0: all cores
   std::uint64_t seed = 0;
   /// Copies of the whole pipeline, each with its own micro-batches; their gradients are summed in
   /// the order of the replicas. Rank r of replica q is rank q * ranks + r of the transport.

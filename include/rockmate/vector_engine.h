@@ -44,6 +44,13 @@ struct VectorDevice {
 /// $.sustained: found 2, expected ...").
 [[nodiscard]] VectorDevice read_vector_device(const std::filesystem::path& file);
 [[nodiscard]] VectorDevice parse_vector_device(std::string_view text, const std::string& origin);
+/// The name of a preset, or of a calibration file, *.json.
+[[nodiscard]] VectorDevice find_vector_device(std::string_view preset_or_file);
+
+/// The share of the time in which the pipes of a kind are busy, on all cores together.
+struct PipeShares {
+  double fma = 0, alu = 0, divide = 0, gather = 0, transfer = 0, mask = 0;
+};
 
 /// One launch of a vector kernel, as modelled.
 struct ModelledLaunch {
@@ -51,12 +58,12 @@ struct ModelledLaunch {
   std::int64_t tasks = 0;
   Seconds seconds;             ///< with launch and start-up
   double cycles = 0;           ///< of the core that takes longest, arithmetic and memory
-  double fma_share = 0;        ///< of the time in which the FMA pipes of all cores are busy
+  PipeShares pipes;            ///< of the time that the kernel computes, start-up left out
   double bandwidth_share = 0;  ///< of the cache's or memory's bandwidth, whichever bounds
   double mean_length = 0;      ///< of vectors, of 256
   double flops = 0;
   Bytes moved;              ///< in whole cache lines, between cores and cache
-  bool fits_cache = false;  ///< what the op reads and writes
+  bool fits_cache = false;  ///< what the op reads and writes; else what is moved comes from memory
 };
 
 /// The launches that one run of an op makes. Throws InvalidInput where the vector engine has no

@@ -3,6 +3,7 @@
 #include "cli/console.h"
 #include "graph/op_table.h"
 #include "rockmate/error.h"
+#include "rockmate/executor.h"
 
 namespace rockmate::cli {
 namespace {
@@ -29,8 +30,9 @@ ForwardFigures forward_figures(const Graph& graph) {
 
 Model derive(const ModelFlags& flags) {
   const OnnxOptions import = flags.onnx_options();
-  const TrainingOptions training = flags.training_options();
+  TrainingOptions training = flags.training_options();
   const Graph graph = import_onnx(flags.model, import);
+  flags.use_modelled_costs(flags.card(flags.engine.value_or("")), graph, training);
   return {make_training_graph(graph, training), forward_figures(graph)};
 }
 
@@ -54,11 +56,33 @@ GraphOfBatch graphs_by_batch(const ModelFlags& flags) {
   without_batch.batch.reset();
   const OnnxOptions import = without_batch.onnx_options();
   const TrainingOptions training = flags.training_options();
-  return [model = flags.model, import, training](std::int64_t batch) {
+  return [flags, import, training](std::int64_t batch) {
     OnnxOptions options = import;
     options.batch = batch;
-    return make_training_graph(import_onnx(model, options), training);
+    const Graph graph = import_onnx(flags.model, options);
+    TrainingOptions with_costs = training;
+    flags.use_modelled_costs(flags.card(flags.engine.value_or("")), graph, with_costs);
+    return make_training_graph(graph, with_costs);
   };
+}
+
+TrainingGraph engine_graph(const ModelFlags& flags, TrainingOptions options,
+                           const std::string& engine, int threads, std::int64_t batch) {
+  constexpr std::string_view kOnCard = "vector:";
+  ModelFlags of_batch = flags;
+  of_batch.batch = std::to_string(batch);
+  const Graph graph = import_onnx(flags.model, of_batch.onnx_options());
+  if (engine.empty()) return make_training_graph(graph, options);
+  options.workspace = engine_workspace(engine, threads);
+  if (!flags.costs) {
+    options.costs = CostModel::analytic("cpu");
+    if (engine.starts_with(kOnCard)) {
+      options.costs =
+          vector_costs(make_training_model(graph, options),
+                       find_vector_device(std::string_view(engine).substr(kOnCard.size())));
+    }
+  }
+  return make_training_graph(graph, options);
 }
 
 Model load_model(const ModelFlags& flags) {

@@ -11,6 +11,13 @@
 
 namespace rockmate::cli {
 
+/// The iteration of so many samples as an engine (of `make_engine`) runs it: its workspaces, and
+/// its costs where the flags state none: modelled ones of a card, the roofline of this kind of
+/// computer for others. Empty: by the options alone.
+[[nodiscard]] TrainingGraph engine_graph(const ModelFlags& flags, TrainingOptions options,
+                                         const std::string& engine, int threads,
+                                         std::int64_t batch);
+
 /// What a forward model says that its training iteration does not.
 struct ForwardFigures {
   std::int64_t parameters = 0;  ///< elements

@@ -71,10 +71,19 @@ void ModelFlags::add_to(CLI::App& verb) {
 
 void ModelFlags::add_engine_to(CLI::App& verb) {
   verb.add_option("--engine", engine,
-                  "the iteration as this engine of `rockmate train` runs it: reference, cpu")
+                  "the iteration as this engine of `rockmate train` runs it: reference, cpu, "
+                  "vector (with its modelled costs)")
       ->type_name("NAME")
       ->group(kGroup);
   add_direct_to(verb);
+  add_calibration_to(verb);
+}
+
+void ModelFlags::add_calibration_to(CLI::App& verb) {
+  verb.add_option("--calibration", calibration,
+                  "engine vector: figures of the card, rockmate.ve/1, instead of --device")
+      ->type_name("FILE")
+      ->group(kGroup);
 }
 
 void ModelFlags::add_direct_to(CLI::App& verb) {
@@ -86,6 +95,7 @@ void ModelFlags::add_direct_to(CLI::App& verb) {
 std::vector<std::string> ModelFlags::inputs() const {
   std::vector<std::string> files = {model};
   if (costs && *costs != kAnalytic) files.push_back(*costs);
+  if (!calibration.empty()) files.push_back(calibration);
   return files;
 }
 
@@ -107,10 +117,30 @@ TrainingOptions ModelFlags::training_options(const std::optional<std::string>& r
   TrainingOptions options;
   if (optimizer) options.optimizer = parse_optimizer(*optimizer);
   options.costs = cost_model();
-  if (run_by) aim_at_engine(options, *run_by, threads);
+  if (run_by) aim_at_engine(options, on_card(*run_by), threads);
   if (fuse) options.fuse = *fuse;
   if (direct) options.winograd = false;
   return options;
+}
+
+std::optional<VectorDevice> ModelFlags::card(const std::string& of_engine) const {
+  if (of_engine != "vector") {
+    if (calibration.empty()) return std::nullopt;
+    throw InvalidInput("--calibration belongs to --engine vector");
+  }
+  if (!calibration.empty()) return read_vector_device(calibration);
+  return vector_device(device.value_or("ve20b"));
+}
+
+std::string ModelFlags::on_card(const std::string& of_engine) const {
+  const auto found = card(of_engine);
+  if (!found) return of_engine;
+  return fmt::format("{}:{}", of_engine, calibration.empty() ? found->name : calibration);
+}
+
+void ModelFlags::use_modelled_costs(const std::optional<VectorDevice>& card, const Graph& graph,
+                                    TrainingOptions& options) const {
+  if (card && !costs) options.costs = vector_costs(make_training_model(graph, options), *card);
 }
 
 // Measurements alone have to know every op; only who names a device wants an estimate in their
@@ -138,7 +168,8 @@ void ModelFlags::refuse_onnx_options() const {
                                                   {"--device", device.has_value()},
                                                   {"--engine", engine.has_value()},
                                                   {"--fuse", fuse.has_value()},
-                                                  {"--direct", direct}};
+                                                  {"--direct", direct},
+                                                  {"--calibration", !calibration.empty()}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;
     throw InvalidInput(fmt::format(

@@ -10,6 +10,7 @@
 
 #include "rockmate/onnx.h"
 #include "rockmate/training_model.h"
+#include "rockmate/vector_engine.h"
 
 namespace rockmate::cli {
 
@@ -29,12 +30,14 @@ struct ModelFlags {
   std::optional<std::string> engine;
   std::optional<bool> fuse;
   bool direct = false;
+  std::string calibration;              ///< a file that states a card of the engine `vector`
   std::string default_device = "a100";  ///< that of the verb
 
   void add_to(CLI::App& verb);
   /// The engine of a verb that runs nothing: its workspace is counted, if one is named.
   void add_engine_to(CLI::App& verb);
   void add_direct_to(CLI::App& verb);
+  void add_calibration_to(CLI::App& verb);
 
   [[nodiscard]] bool is_onnx() const { return model.ends_with(".onnx"); }
   [[nodiscard]] bool asks_for_largest_batch() const { return batch == kLargestBatch; }
@@ -48,6 +51,14 @@ struct ModelFlags {
   [[nodiscard]] TrainingOptions training_options() const { return training_options(engine, 0); }
   [[nodiscard]] TrainingOptions training_options(const std::optional<std::string>& run_by,
                                                  int threads) const;
+  /// The card of the engine `vector`, which --calibration or --device names; none of another
+  /// engine. Throws InvalidInput where --device names no card, or --calibration belongs to none.
+  [[nodiscard]] std::optional<VectorDevice> card(const std::string& of_engine) const;
+  /// The engine with its card, as `make_engine` takes it.
+  [[nodiscard]] std::string on_card(const std::string& of_engine) const;
+  /// What `engine` and the card cost, where no costs are stated: in the place of a roofline.
+  void use_modelled_costs(const std::optional<VectorDevice>& card, const Graph& graph,
+                          TrainingOptions& options) const;
   /// Throws InvalidInput that names an option given that is of ONNX models alone.
   void refuse_onnx_options() const;
 

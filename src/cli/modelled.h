@@ -1,8 +1,7 @@
-// Training on the emulated Vector Engine: which card, and its modelled times. Nothing here is
-// measured.
+// What the kernels of an iteration take on the emulated Vector Engine. Nothing here is measured.
 #pragma once
 
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -18,9 +17,10 @@ struct KernelTotal {
   std::int64_t launches = 0;
   Seconds seconds;
   double cycles = 0;
-  double fma_share = 0, bandwidth_share = 0, mean_length = 0;  ///< by time
+  PipeShares pipes;                             ///< by time
+  double bandwidth_share = 0, mean_length = 0;  ///< by time
   double flops = 0;
-  Bytes moved;
+  Bytes from_cache, from_memory;  ///< and to it
 };
 
 /// A step as modelled, beside what its kernels take together: that is the plan's.
@@ -31,20 +31,30 @@ struct ModelledStep {
   std::vector<KernelTotal> kernels = {};  ///< the longest first
 };
 
-/// The card that --device and --calibration name. Nothing for another engine than `vector`. Throws
-/// InvalidInput where --device names no Vector Engine.
-[[nodiscard]] std::optional<VectorDevice> vector_device_of(const TrainFlags& flags);
-
-/// Puts the card's modelled costs into the options, where no measurements are given.
-void use_modelled_costs(const TrainFlags& flags, const VectorDevice& device, const Graph& graph,
-                        TrainingOptions& options);
+/// All ops of one signature, each with the time of one.
+struct ModelledOp {
+  std::string signature;
+  std::size_t count = 0;
+  Seconds seconds = {};
+};
+/// The plain iteration, kernel by kernel and op by op.
+struct ModelledProfile {
+  VectorDevice device;
+  std::vector<KernelTotal> kernels;  ///< the longest first
+  std::vector<ModelledOp> ops;       ///< in the order of the iteration
+};
+[[nodiscard]] ModelledProfile modelled_profile(const TrainingModel& model,
+                                               const VectorDevice& device);
+[[nodiscard]] std::string report(const std::string& model, const ModelledProfile& profile);
+[[nodiscard]] nlohmann::ordered_json to_json(const ModelledProfile& profile);
 
 /// Throws InvalidInput where the plan needs more memory than the card has.
 [[nodiscard]] ModelledStep modelled_step(const TrainFlags& flags, const VectorDevice& device,
                                          const TrainingModel& model, const Plan& plan);
 
 /// A row for each kernel; times, shares and lengths are modelled.
-[[nodiscard]] std::string kernel_table(const ModelledStep& step);
+[[nodiscard]] std::string kernel_table(const std::vector<KernelTotal>& kernels);
+[[nodiscard]] nlohmann::ordered_json to_json(const std::vector<KernelTotal>& kernels);
 
 [[nodiscard]] const char* to_string(OffloadMode mode);
 

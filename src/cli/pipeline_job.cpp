@@ -62,8 +62,7 @@ Planned plan_job(const PipelineJob& job, const Needs& needs) {
   Planned planned;
   Cluster within = job.cluster;
   for (int attempt = 1; attempt <= kPlans; ++attempt) {
-    auto found = plan_pipeline([&](std::size_t m) { return job.model_of(m).graph; },
-                               job.micro_batches, within, job.planning);
+    auto found = plan_pipeline(job.graph_of, job.micro_batches, within, job.planning);
     if (!found) {
       planned.none = found.error();
       return planned;

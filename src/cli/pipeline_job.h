@@ -12,6 +12,7 @@ namespace rockmate::cli {
 
 struct PipelineJob {
   std::function<TrainingModel(std::size_t micro_batches)> model_of;  ///< of one of so many
+  GraphOfEngine graph_of;                  ///< the same as devices with engines of their own run it
   std::vector<std::size_t> micro_batches;  ///< numbers to choose from, of each replica
   Cluster cluster;
   PipelineOptions planning = {};

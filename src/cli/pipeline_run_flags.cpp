@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -21,8 +22,15 @@ namespace {
 constexpr std::uint64_t kMostReplicas = 1024;
 constexpr std::uint64_t kMostThreads = 4096;
 
-TrainingOptions training_options(const PipelineRunFlags& flags, const ModelFlags& model) {
+// Where engines differ, what only one of them makes of a model is left out.
+TrainingOptions training_options(const PipelineRunFlags& flags, const ModelFlags& model,
+                                 const Cluster& cluster) {
   TrainingOptions options = model.training_options(flags.engine, flags.threads);
+  const auto is_own = [](const PipelineDevice& device) { return !device.engine.empty(); };
+  if (std::ranges::any_of(cluster.devices, is_own)) {
+    options.channels_last = options.winograd = false;
+    options.fuse = model.fuse.value_or(false);
+  }
   if (!flags.learning_rate) return options;
   if (!std::isfinite(*flags.learning_rate) || *flags.learning_rate < 0) {
     throw InvalidInput(
@@ -84,14 +92,16 @@ void PipelineRunFlags::add_to(CLI::App& verb) {
       ->group(kGroup);
 }
 
-PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model, std::size_t batch) {
+PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model, std::size_t batch,
+                   const Cluster& cluster) {
   if (!(flags.deadline > 0) || !std::isfinite(flags.deadline)) {
     throw InvalidInput(
         fmt::format("--deadline: found {}, expected seconds, more than 0", flags.deadline));
   }
   PipelineJob job;
-  job.model_of = [model, options = training_options(flags, model),
-                  batch = batch / flags.replicas](std::size_t m) {
+  job.cluster = cluster;
+  const TrainingOptions options = training_options(flags, model, cluster);
+  job.model_of = [model, options, batch = batch / flags.replicas](std::size_t m) {
     ModelFlags of_micro_batch = model;
     of_micro_batch.batch = std::to_string(batch / m);
     const Graph graph = load_forward_graph(of_micro_batch);
@@ -100,6 +110,11 @@ PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model, std::
     TrainingOptions plain = options;
     plain.fuse = false;
     return make_training_model(graph, plain);
+  };
+  job.graph_of = [model, options, model_of = job.model_of, threads = flags.threads,
+                  batch = batch / flags.replicas](const std::string& engine, std::size_t m) {
+    if (engine.empty()) return model_of(m).graph;
+    return engine_graph(model, options, engine, threads, static_cast<std::int64_t>(batch / m));
   };
   job.run.engine = flags.engine;
   job.run.threads = flags.threads;

@@ -30,7 +30,7 @@ struct PipelineRunFlags {
 
 /// A job without what planning chooses. `batch`: the samples of an iteration.
 [[nodiscard]] PipelineJob job_of(const PipelineRunFlags& flags, const ModelFlags& model,
-                                 std::size_t batch);
+                                 std::size_t batch, const Cluster& cluster);
 
 /// Runs, prints, and draws `timeline`, if there is one.
 [[nodiscard]] ExitCode run_job(const PipelineJob& job, const std::string& name, bool json,

@@ -142,9 +142,12 @@ Expected<PipelinePlan, NoPipeline> plan_onnx(const PipelineFlags& flags, const C
                                              const PipelineOptions& options) {
   const std::size_t batch = batch_of(flags);
   const auto numbers = micro_batches_of(flags, batch, cluster);
-  const GraphOfBatch graph_of = graphs_by_batch(flags.model);
+  const TrainingOptions training = flags.model.training_options();
   return plan_pipeline(
-      [&](std::size_t number) { return graph_of(static_cast<std::int64_t>(batch / number)); },
+      [&](const std::string& engine, std::size_t number) {
+        return engine_graph(flags.model, training, engine, flags.run.threads,
+                            static_cast<std::int64_t>(batch / number));
+      },
       numbers, cluster, options);
 }
 
@@ -155,9 +158,8 @@ ExitCode run_onnx(const PipelineFlags& flags, const Cluster& cluster) {
                        "compute, so that only an .onnx model can be run");
   }
   const std::size_t batch = batch_of(flags);
-  PipelineJob job = job_of(flags.run, flags.model, batch);
+  PipelineJob job = job_of(flags.run, flags.model, batch, cluster);
   job.micro_batches = micro_batches_of(flags, batch, cluster);
-  job.cluster = cluster;
   job.planning = options_of(flags);
   job.run.max_blocks = flags.max_blocks;
   return run_job(job, flags.model.model, flags.json, flags.timeline);
@@ -219,7 +221,8 @@ void add_pipeline(CLI::App& app, Task& task) {
       "a pipeline to simulate, rockmate.pipeline/1 (.json)");
   verb->add_option(
           "--devices", flags->devices,
-          "4x16GiB, 4x16GiB@12GB/s, 2x16GiB,2x8GiB@12GB/s, or a file with devices and links")
+          "4x16GiB, 4x16GiB@12GB/s, 2x16GiB,2x8GiB@12GB/s, 2x8GiB,1xve20b (cards of the engine "
+          "vector), or a file with devices and links")
       ->type_name("SPEC");
   verb->add_option("--micro-batches", flags->micro_batches,
                    "per iteration (of an ONNX model: what is fastest)")

@@ -65,6 +65,9 @@ void hand_out(const PlanFlags& flags, const TrainingGraph& graph, const Plan& fo
   if (!flags.timeline.empty()) write_timeline(graph, found, flags.timeline);
   if (!flags.json) {
     print(report(graph, found));
+    if (const auto card = flags.model.card(flags.model.engine.value_or(""))) {
+      print(fmt::format("  costs           modelled on {}, not measured\n", card->name));
+    }
     if (flags.explain) print(explain(graph, found));
   }
 }
@@ -81,7 +84,13 @@ ExitCode plan_one(const PlanFlags& flags, Budget budget) {
   }
   if (!*result) return refuse(flags, graph, result->error());
   hand_out(flags, graph, result->value());
-  if (flags.json) print_json(to_json(graph, result->value()));
+  if (flags.json) {
+    nlohmann::ordered_json object = to_json(graph, result->value());
+    if (const auto card = flags.model.card(flags.model.engine.value_or(""))) {
+      object["modelled_device"] = card->name;
+    }
+    print_json(object);
+  }
   return kDone;
 }
 

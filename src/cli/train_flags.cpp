@@ -129,9 +129,7 @@ void TrainFlags::add_to(CLI::App& verb) {
                   "engine vector: native (parameters stay there) or transparent (they go down, and "
                   "gradients come up, in every step)")
       ->type_name("MODE");
-  verb.add_option("--calibration", calibration,
-                  "engine vector: figures of the card, rockmate.ve/1, instead of --device")
-      ->type_name("FILE");
+  model.add_calibration_to(verb);
   add_learning(verb, *this);
   add_data(verb, *this);
   add_files(verb, *this);
@@ -150,7 +148,7 @@ std::vector<std::string> TrainFlags::inputs() const {
   std::vector<std::string> files = {model.model};
   if (!measures()) files = model.inputs();
   if (!plan.empty()) files.push_back(plan);
-  if (!calibration.empty()) files.push_back(calibration);
+  if (measures() && !model.calibration.empty()) files.push_back(model.calibration);
   return files;
 }
 

@@ -19,9 +19,7 @@ struct TrainFlags {
   std::string budget;
   std::string plan;
   std::string engine = "reference";
-  // Of engine `vector` alone.
-  std::string calibration;
-  std::optional<std::string> offload;
+  std::optional<std::string> offload;  ///< of engine `vector` alone
   std::size_t steps = 1;
   // How it learns.
   std::optional<double> learning_rate;

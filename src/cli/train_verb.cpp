@@ -116,8 +116,9 @@ ExitCode run_train(const TrainFlags& flags) {
   check_outputs(flags.outputs(), flags.inputs());
   const Graph graph = flags.load_graph();
   TrainingOptions options = flags.training_options();
-  const std::optional<VectorDevice> device = vector_device_of(flags);
-  if (device) use_modelled_costs(flags, *device, graph, options);
+  const std::optional<VectorDevice> device = flags.model.card(flags.engine);
+  if (!device && flags.offload) throw InvalidInput("--offload belongs to --engine vector");
+  flags.model.use_modelled_costs(device, graph, options);
   std::optional<TrainingModel> evaluation;
   if (!flags.held_out.empty()) evaluation = make_evaluation_model(graph, options);
   TrainingModel model = make_training_model(graph, options);
@@ -134,8 +135,8 @@ ExitCode run_train(const TrainFlags& flags) {
   const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
                                                      : "saving after this step");
   TrainingJob job{.model = model, .plan = *std::move(plan)};
-  job.options = {flags.engine, flags.planning.threads, flags.planning.seed, flags.guard,
-                 flags.time_ops};
+  job.options = {flags.model.on_card(flags.engine), flags.planning.threads, flags.planning.seed,
+                 flags.guard, flags.time_ops};
   job.steps = flags.steps;
   job.rate = flags.rate_schedule();
   job.data.path = flags.data;

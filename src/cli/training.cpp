@@ -74,10 +74,12 @@ class Training {
   }
 
   void run_step() {
+    const LinkTraffic before = planned_.traffic();
+    const OffloadMode mode = job_.modelled ? job_.modelled->mode : OffloadMode::kNative;
     fetch();
     for (Trainer* trainer : trainers()) {
       trainer->executor().set_rate(job_.rate.factor(step()));
-      const StepReport report = trainer->executor().step();
+      const StepReport report = trainer->step(mode);
       if (trainer == &planned_) {
         outcome_.steps.push_back(report);
         outcome_.measured = report.measured;
@@ -88,6 +90,9 @@ class Training {
         outcome_.comparison->losses.push_back(report.loss);
       }
     }
+    const LinkTraffic after = planned_.traffic();
+    outcome_.copied = {after.down - before.down, after.up - before.up, after.copies - before.copies,
+                       after.seconds - before.seconds};
     if (plain_) compare(job_.model, *plain_, planned_, outcome_.comparison->same);
   }
 

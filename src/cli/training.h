@@ -55,6 +55,7 @@ struct TrainingOutcome {
   Bytes planned, measured;
   std::vector<std::vector<OpTime>> op_times = {};  ///< of each step, where they were asked for
   std::optional<Comparison> comparison;
+  LinkTraffic copied = {};  ///< of the last step, to and from a card
 };
 
 /// Shows progress on a terminal. Throws InvalidInput where the data, the plan, a checkpoint or the

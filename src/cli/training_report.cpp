@@ -34,7 +34,7 @@ void add_comparison(const TrainingJob& job, const Comparison& comparison, Table&
                          same(comparison.same.gradients), same(comparison.same.statistics))});
 }
 
-void add_modelled(const TrainingJob& job, Table& table) {
+void add_modelled(const TrainingJob& job, const TrainingOutcome& outcome, Table& table) {
   const ModelledStep& step = *job.modelled;
   table.row({"modelled", to_string(job.plan.seconds + step.offload.seconds),
              fmt::format("a step on {}: kernels {}, copies {}", step.device.name,
@@ -42,6 +42,10 @@ void add_modelled(const TrainingJob& job, Table& table) {
   table.row({"offload", to_string(step.mode),
              fmt::format("{} bytes down, {} bytes up a step", step.offload.down.count(),
                          step.offload.up.count())});
+  table.row({"copied", fmt::format("{}", outcome.copied.copies),
+             fmt::format("copies in the last step: {} bytes down, {} bytes up, modelled {}",
+                         outcome.copied.down.count(), outcome.copied.up.count(),
+                         to_string(outcome.copied.seconds))});
 }
 
 }  // namespace
@@ -66,12 +70,12 @@ std::string report(const TrainingJob& job, const TrainingOutcome& outcome) {
   const auto overhead = measured_overhead(outcome);
   table.row({"overhead", percent(job.plan.overhead),
              overhead ? fmt::format("planned; {} measured", percent(*overhead)) : "planned"});
-  if (job.modelled) add_modelled(job, table);
+  if (job.modelled) add_modelled(job, outcome, table);
   if (outcome.comparison) add_comparison(job, *outcome.comparison, table);
   std::string text =
       fmt::format("{}: {} within {}\n\n{}", job.plan.graph, counted(outcome.steps.size(), "step"),
                   to_string(job.plan.budget), table.text());
-  if (job.modelled) text += "\n" + kernel_table(*job.modelled);
+  if (job.modelled) text += "\n" + kernel_table(job.modelled->kernels);
   if (job.options.time_ops) {
     text += fmt::format("\n{}", report(timed_ops(job.model, outcome.op_times)));
   }
@@ -107,18 +111,11 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
     object["offload"] = to_string(job.modelled->mode);
     object["offload_down_bytes"] = job.modelled->offload.down.count();
     object["offload_up_bytes"] = job.modelled->offload.up.count();
-    object["modelled_kernels"] = nlohmann::ordered_json::array();
-    for (const KernelTotal& k : job.modelled->kernels) {
-      object["modelled_kernels"].push_back({{"kernel", k.kernel},
-                                            {"launches", k.launches},
-                                            {"seconds", k.seconds.count()},
-                                            {"cycles", k.cycles},
-                                            {"fma_share", k.fma_share},
-                                            {"bandwidth_share", k.bandwidth_share},
-                                            {"mean_length", k.mean_length},
-                                            {"flops", k.flops},
-                                            {"moved_bytes", k.moved.count()}});
-    }
+    object["copied_down_bytes"] = outcome.copied.down.count();
+    object["copied_up_bytes"] = outcome.copied.up.count();
+    object["copied_times"] = outcome.copied.copies;
+    object["copied_seconds_modelled"] = outcome.copied.seconds.count();
+    object["modelled_kernels"] = to_json(job.modelled->kernels);
   }
   object["overhead_measured"] = nullptr;
   if (const auto overhead = measured_overhead(outcome)) object["overhead_measured"] = *overhead;

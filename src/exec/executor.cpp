@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -10,12 +11,17 @@
 #include "base/shown.h"
 #include "exec/indices.h"
 #include "exec/initial_values.h"
+#include "exec/linked_device.h"
 #include "exec/machine.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
 
 namespace {
+
+void copy(std::span<std::byte> to, std::span<const std::byte> from) {
+  std::ranges::copy(from, to.begin());
+}
 
 double read_scalar(std::span<const std::byte> raw, DType dtype) {
   const auto read_as = [&](auto value) {
@@ -35,13 +41,28 @@ struct Executor::State {
       : model(trained),
         options(chosen),
         engine(std::move(runs)),
+        device(linked_device(*engine)),
         machine(model, resolve(model, plan), *engine, options.guard),
         is_set(model.sources.size()) {
     if (options.time_ops) machine.time_ops();
     for (std::size_t s = 0; s < model.sources.size(); ++s) {
       if (model.sources[s].is_given) continue;
-      write_initial_values(memory_of(s), options.seed, options.threads);
+      write_source(s, [&](const SourceMemory& memory) {
+        write_initial_values(memory, options.seed, options.threads);
+      });
     }
+  }
+
+  // On a device, what is written on the host is copied there.
+  template <class Write>
+  void write_source(std::size_t s, const Write& write) {
+    SourceMemory memory = memory_of(s);
+    if (device == nullptr) return write(memory);
+    const std::span<std::byte> place = memory.bytes;
+    std::vector<std::byte> host(place.size());
+    memory.bytes = host;
+    write(memory);
+    device->copy_down(place, host);
   }
 
   [[nodiscard]] const std::string& name(ValueId v) const { return model.graph[v].name; }
@@ -60,6 +81,7 @@ struct Executor::State {
   const TrainingModel& model;
   ExecutorOptions options;
   std::unique_ptr<Engine> engine;
+  const LinkedDevice* device;  // null: none
   Machine machine;
   std::vector<char> is_set;  // by the user; per source
   Observer observer;
@@ -100,13 +122,18 @@ std::span<const std::byte> Executor::State::bytes_of(ValueId v) const {
 void Executor::State::draw_data() {
   for (std::size_t s = 0; s < model.sources.size(); ++s) {
     if (!model.sources[s].is_given || is_set[s] != 0) continue;
-    write_synthetic_data(memory_of(s), options.seed, step, options.threads);
+    write_source(s, [&](const SourceMemory& memory) {
+      write_synthetic_data(memory, options.seed, step, options.threads);
+    });
   }
 }
 
 void Executor::State::read_losses(StepReport& report) const {
   for (const WeightedLoss& loss : model.losses) {
-    const double value = read_scalar(bytes_of(loss.value), model.types[loss.value].dtype);
+    const std::span<const std::byte> place = bytes_of(loss.value);
+    std::vector<std::byte> raw(place.size());
+    device != nullptr ? device->copy_up(raw, place) : copy(raw, place);
+    const double value = read_scalar(raw, model.types[loss.value].dtype);
     report.losses.push_back(value);
     report.loss += loss.weight * value;
     if (std::isfinite(value)) continue;
@@ -136,7 +163,8 @@ void Executor::set(std::string_view source, std::span<const std::byte> bytes) {
                                    bytes.size(), memory.bytes.size(), to_string(memory.type)));
   }
   check_elements(source, memory, bytes);
-  std::copy(bytes.begin(), bytes.end(), memory.bytes.begin());
+  const LinkedDevice* device = state_->device;
+  device != nullptr ? device->copy_down(memory.bytes, bytes) : copy(memory.bytes, bytes);
   state_->is_set[s] = 1;
 }
 

@@ -115,6 +115,11 @@ Bytes parts_workspace(const KernelSpec& spec, const Engine& engine,
   return layout.workspace() + most;
 }
 
+std::vector<MayOverwrite> promised_places(const KernelSpec& spec) {
+  OpView view{spec.op, spec.kernel.kind, spec.kernel.attributes, pointers(spec.inputs)};
+  return in_place_pairs(view, spec.outputs);
+}
+
 std::unique_ptr<PreparedKernel> prepare_parts(const KernelSpec& spec, const Engine& engine,
                                               const std::vector<MayOverwrite>& promised) {
   ROCKMATE_CHECK(spec.kernel.kind == OpKind::kFused);

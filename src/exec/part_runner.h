@@ -18,4 +18,7 @@ namespace rockmate {
 [[nodiscard]] std::unique_ptr<PreparedKernel> prepare_parts(
     const KernelSpec& spec, const Engine& engine, const std::vector<MayOverwrite>& promised = {});
 
+/// The pairs that the training graph has for a kernel: what other forms of it have to keep.
+[[nodiscard]] std::vector<MayOverwrite> promised_places(const KernelSpec& spec);
+
 }  // namespace rockmate

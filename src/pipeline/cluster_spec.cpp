@@ -11,14 +11,18 @@
 #include "rockmate/cost_model.h"
 #include "rockmate/pipeline.h"
 #include "rockmate/plan.h"
+#include "rockmate/vector_engine.h"
 
 namespace rockmate {
 namespace {
 
 constexpr std::string_view kForms =
     "4x16GiB, 4x16GiB@12GB/s, 2x16GiB,2x8GiB@12GB/s (equal devices in a row, bandwidth between "
-    "all), "
-    "or a .json file";
+    "all), 2x8GiB,1xve20b (cards of the engine vector), or a .json file";
+// Where cards are named and no bandwidth: what their bus brings, in large copies, and what the
+// smallest copy takes.
+constexpr double kBusBytesPerSecond = 10e9;
+constexpr Seconds kBusLatency{12e-6};
 constexpr std::size_t kMostDevices = 4096;
 
 [[noreturn]] void reject(std::string_view spec, std::string_view part) {
@@ -37,7 +41,14 @@ Bytes parse_size(std::string_view spec, std::string_view text) {
   return *bytes;
 }
 
-// "4x16GiB"
+const VectorDevice* card_named(std::string_view name) {
+  const auto& cards = vector_devices();
+  const auto found = std::ranges::find(cards, name, &VectorDevice::name);
+  return found == cards.end() ? nullptr : &*found;
+}
+std::string engine_of(const VectorDevice& card) { return fmt::format("vector:{}", card.name); }
+
+// "4x16GiB", "1xve20b"
 void append_devices(std::string_view spec, std::string_view part, Cluster& cluster) {
   std::size_t count = 0;
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), count);
@@ -49,8 +60,13 @@ void append_devices(std::string_view spec, std::string_view part, Cluster& clust
     throw InvalidInput(
         fmt::format("devices '{}': found more than {} of them", shown(spec), kMostDevices));
   }
-  const Bytes memory = parse_size(spec, part.substr(digits + 1));
-  for (std::size_t i = 0; i < count; ++i) cluster.devices.push_back({"", memory, 1});
+  PipelineDevice device;
+  if (const VectorDevice* card = card_named(part.substr(digits + 1))) {
+    device = {card->name, card->memory, 1, engine_of(*card)};
+  } else {
+    device.memory = parse_size(spec, part.substr(digits + 1));
+  }
+  cluster.devices.insert(cluster.devices.end(), count, device);
 }
 
 Cluster parse_short(std::string_view spec) {
@@ -66,9 +82,15 @@ Cluster parse_short(std::string_view spec) {
   while (true) {
     const std::size_t comma = rest.find(',');
     append_devices(spec, rest.substr(0, comma), cluster);
-    if (comma == std::string_view::npos) return cluster;
+    if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
+  const auto is_card = [](const PipelineDevice& device) { return !device.engine.empty(); };
+  if (std::ranges::any_of(cluster.devices, is_card) && spec.find('@') == std::string_view::npos) {
+    cluster.bytes_per_second = kBusBytesPerSecond;
+    cluster.latency = kBusLatency;
+  }
+  return cluster;
 }
 
 // A device by its name or its number.
@@ -108,8 +130,8 @@ class SpecSchema {
     auto device = std::make_unique<json::Object>("a device");
     device->optional("name", json::text([this](std::string&& name) { device_.name = name; }))
         .optional("kind", json::text([this](std::string&& kind) { kind_ = kind; }))
-        .required("memory_bytes",
-                  json::whole([this](std::int64_t bytes) { device_.memory = Bytes(bytes); }))
+        .optional("engine", json::text([this](std::string&& engine) { device_.engine = engine; }))
+        .optional("memory_bytes", json::whole([this](std::int64_t bytes) { memory_ = bytes; }))
         .optional("flops", json::magnitude([this](double flops) { flops_ = flops; }))
         .optional("bytes_per_second", json::magnitude(ignore))
         .optional("speed", json::magnitude([this](double speed) { speed_ = speed; }))
@@ -118,6 +140,7 @@ class SpecSchema {
           kind_.clear();
           flops_.reset();
           speed_.reset();
+          memory_.reset();
         })
         .on_end([this](const json::Place& at) { end_device(at); });
     auto link = std::make_unique<json::Object>("a link");
@@ -143,7 +166,31 @@ class SpecSchema {
   Cluster take() && { return std::move(cluster_); }
 
  private:
+  // A card runs the engine vector, and what it costs is told by that: no speed is derived.
+  bool end_card(const json::Place& at) {
+    if (device_.engine != "vector") return false;
+    const VectorDevice* card = card_named(kind_);
+    if (card == nullptr) {
+      at.reject_member("kind", fmt::format("\"{}\"", shown(kind_)),
+                       "the card of engine vector: ve10b, ve20b or ve30b");
+    }
+    device_.engine = engine_of(*card);
+    device_.memory = memory_ ? Bytes(*memory_) : card->memory;
+    if (device_.name.empty()) device_.name = card->name;
+    if (speed_) device_.speed = *speed_;
+    cluster_.devices.push_back(device_);
+    return true;
+  }
+
   void end_device(const json::Place& at) {
+    if (end_card(at)) return;
+    if (!memory_) at.reject_member("memory_bytes", "nothing", "a whole number of bytes");
+    device_.memory = Bytes(*memory_);
+    if (!device_.engine.empty()) {
+      if (speed_) device_.speed = *speed_;
+      cluster_.devices.push_back(device_);
+      return;
+    }
     if (!kind_.empty() && kind_ != "analytic") {
       const auto& presets = device_presets();
       const auto preset = std::find_if(presets.begin(), presets.end(),
@@ -164,6 +211,7 @@ class SpecSchema {
   Cluster cluster_;
   PipelineDevice device_;
   std::string kind_;
+  std::optional<std::int64_t> memory_;
   std::optional<double> flops_, speed_, reference_flops_;
   PipelineLink link_;
   json::Object root_;

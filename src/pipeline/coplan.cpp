@@ -45,7 +45,7 @@ struct Built {
 
 class CoPlanner {
  public:
-  CoPlanner(StageCosts& costs, std::size_t micro_batches, const Cluster& cluster,
+  CoPlanner(const CostsOfDevices& costs, std::size_t micro_batches, const Cluster& cluster,
             const CoplanOptions& options)
       : costs_(costs),
         m_(micro_batches),
@@ -110,14 +110,15 @@ class CoPlanner {
       const StageRange range = placed[s].range;
       PipelineStage stage;
       stage.rank = placed[s].device;
-      stage.strategies = strategies(queries[s]);
+      StageCosts& costs = *costs_[stage.rank];
+      stage.strategies = strategies(costs, queries[s]);
       if (stage.strategies.empty()) return std::nullopt;
-      stage.static_bytes = costs_.static_bytes(range);
+      stage.static_bytes = costs.static_bytes(range);
       if (s > 0) {
-        stage.input = costs_.input_before(range.first);
-        stage.input_gradient = costs_.gradient_before(range.first);
+        stage.input = costs.input_before(range.first);
+        stage.input_gradient = costs.gradient_before(range.first);
       }
-      stage.update = costs_.update(range);
+      stage.update = costs.update(range);
       stage.first_block = range.first;
       stage.last_block = range.last;
       pipeline.stages.push_back(std::move(stage));
@@ -147,13 +148,13 @@ class CoPlanner {
     return result;
   }
 
-  const std::vector<StageStrategy>& strategies(const StageQuery& asked) {
-    const auto key =
-        std::make_tuple(asked.range.first, asked.range.last, asked.in_flight, asked.memory.count(),
-                        asked.is_lifo, asked.weights == WeightGradients::kSplit);
+  const std::vector<StageStrategy>& strategies(StageCosts& costs, const StageQuery& asked) {
+    const auto key = std::make_tuple(&costs, asked.range.first, asked.range.last, asked.in_flight,
+                                     asked.memory.count(), asked.is_lifo,
+                                     asked.weights == WeightGradients::kSplit);
     auto found = strategies_.find(key);
     if (found == strategies_.end()) {
-      auto made = asked.memory > Bytes() ? costs_.strategies(asked) : std::vector<StageStrategy>();
+      auto made = asked.memory > Bytes() ? costs.strategies(asked) : std::vector<StageStrategy>();
       found = strategies_.emplace(key, std::move(made)).first;
     }
     return found->second;
@@ -211,12 +212,12 @@ class CoPlanner {
     return partition;
   }
 
-  StageCosts& costs_;
+  const CostsOfDevices& costs_;
   std::size_t m_;
   const Cluster& cluster_;
   const CoplanOptions& options_;
   Drafter drafter_;
-  std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t, bool, bool>,
+  std::map<std::tuple<StageCosts*, std::size_t, std::size_t, std::size_t, std::int64_t, bool, bool>,
            std::vector<StageStrategy>>
       strategies_;
 };
@@ -234,10 +235,11 @@ std::vector<double> shares_of(const Cluster& cluster) {
   return shares;
 }
 
-bool recomputes(const Pipeline& pipeline, const StageCosts& costs) {
+bool recomputes(const Pipeline& pipeline, const CostsOfDevices& costs) {
   return std::any_of(pipeline.stages.begin(), pipeline.stages.end(), [&](const auto& stage) {
     const StageRange range = {stage.first_block, stage.last_block};
-    const Seconds plain = costs.plain_forward(range) + costs.plain_backward(range);
+    const StageCosts& own = *costs[stage.rank];
+    const Seconds plain = own.plain_forward(range) + own.plain_backward(range);
     return std::any_of(stage.strategies.begin(), stage.strategies.end(), [&](const auto& x) {
       return (x.forward + x.backward()).count() > plain.count() * (1 + 1e-9);
     });
@@ -247,6 +249,11 @@ bool recomputes(const Pipeline& pipeline, const StageCosts& costs) {
 }  // namespace
 
 std::optional<PipelinePlan> coplan(StageCosts& costs, std::size_t micro_batches,
+                                   const Cluster& cluster, const CoplanOptions& options) {
+  return coplan(CostsOfDevices(cluster.devices.size(), &costs), micro_batches, cluster, options);
+}
+
+std::optional<PipelinePlan> coplan(const CostsOfDevices& costs, std::size_t micro_batches,
                                    const Cluster& cluster, const CoplanOptions& options) {
   std::optional<Built> best;
   const auto shares = options.tries_smaller ? shares_of(cluster) : std::vector<double>{1};

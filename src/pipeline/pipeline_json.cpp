@@ -118,6 +118,7 @@ class PipelineSchema {
     node->optional("name", json::text([this](std::string&& name) { device_.name = name; }))
         .optional("memory_bytes", bytes_into(device_.memory))
         .optional("speed", number_into(device_.speed))
+        .optional("engine", json::text([this](std::string&& engine) { device_.engine = engine; }))
         .on_begin([this] { device_ = {}; })
         .on_end([this](const json::Place&) { pipeline_.cluster.devices.push_back(device_); });
     return node;
@@ -199,6 +200,7 @@ std::string device_json(const PipelineDevice& device) {
       .add("name", json::quoted(device.name), device.name.empty())
       .add("memory_bytes", json::number(device.memory), device.memory == PipelineDevice().memory)
       .add("speed", json::number(device.speed), device.speed == 1)
+      .add("engine", json::quoted(device.engine), device.engine.empty())
       .object();
 }
 

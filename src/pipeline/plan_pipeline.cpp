@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <ostream>
 
 #include "pipeline/chain_stage_costs.h"
@@ -38,15 +39,15 @@ std::vector<PipelineFamily> families_of(const PipelineOptions& options) {
           PipelineFamily::kInterleaved, PipelineFamily::kZeroBubbleH1};
 }
 
-void check_sizes(const StageModel& model, std::size_t micro_batches, const Cluster& cluster,
+void check_sizes(std::size_t blocks, std::size_t micro_batches, const Cluster& cluster,
                  const PipelineOptions& options) {
   const std::size_t devices = cluster.devices.size();
   if (micro_batches == 0) throw InvalidInput("found 0 micro-batches, expected at least 1");
-  if (model.size() < devices) {
+  if (blocks < devices) {
     throw InvalidInput(fmt::format(
         "found {} devices, but the network falls into {} blocks, and a stage has at least one; use "
         "fewer devices",
-        devices, model.size()));
+        devices, blocks));
   }
   if (options.family == PipelineFamily::kInterleaved) {
     if (micro_batches % devices != 0) {
@@ -54,12 +55,12 @@ void check_sizes(const StageModel& model, std::size_t micro_batches, const Clust
           "interleaved: found {} micro-batches on {} devices, expected a multiple of the devices",
           micro_batches, devices));
     }
-    if (model.size() < 2 * devices) {
+    if (blocks < 2 * devices) {
       throw InvalidInput(
           fmt::format("interleaved: found {} devices, but the network falls into {} blocks, and "
                       "each device has "
                       "at least two stages; use fewer devices",
-                      devices, model.size()));
+                      devices, blocks));
     }
   }
 }
@@ -74,30 +75,50 @@ Bytes memory_of(const Cluster& cluster) {
   return sum;
 }
 
+void check_engines(const Cluster& cluster) {
+  for (const PipelineDevice& device : cluster.devices) {
+    if (device.engine.empty()) continue;
+    throw InvalidInput(
+        fmt::format("a device has engine '{}', but the graph is of one engine alone; plan from a "
+                    "model, of which each engine makes its own",
+                    device.engine));
+  }
+}
+
 // Plans for one number of micro-batches: first with blocks that are kept or run again as a whole,
-// which takes a moment; then with candidates, where more memory would make it faster.
+// which takes a moment; then with candidates, where more memory would make it faster. Each engine
+// has costs and candidates of its own, of blocks that are cut where those of no engine are.
 class Planning {
  public:
-  Planning(TrainingGraph graph, std::size_t micro_batches, const Cluster& cluster,
+  Planning(const GraphOfEngine& graph_of, std::size_t micro_batches, const Cluster& cluster,
            const PipelineOptions& options)
-      : graph_(std::move(graph)), m_(micro_batches), cluster_(&cluster), options_(&options) {
+      : m_(micro_batches), cluster_(&cluster), options_(&options) {
     coplan_.families = families_of(options);
     coplan_.uses_all_devices = options.method != PipelineMethod::kCoplan;
+    const auto& usual = graphs_.emplace("", graph_of("", m_)).first->second;
+    chain_ = cut_stage_blocks(usual, options.max_blocks);
+    check_sizes(chain_.blocks.size(), m_, cluster, options);
+    for (const PipelineDevice& device : cluster.devices) {
+      if (graphs_.contains(device.engine)) continue;
+      graphs_.emplace(device.engine, graph_of(device.engine, m_));
+    }
   }
 
   void with_two_choices() {
     const Stopwatch watch(spent_);
-    StageModel model(graph_, options_->max_blocks);
-    check_sizes(model, m_, *cluster_, *options_);
-    fixed_ = model.fixed({0, model.size() - 1}).all(m_);
-    ChainStageCosts costs = costs_of(std::move(model));
-    best_ = coplan(costs, m_, *cluster_, coplan_);
+    const EngineCosts costs = costs_of([](const TrainingGraph&) { return Candidates(); });
+    fixed_ = PipelineDevice().memory;
+    for (const StageCosts* each : costs.of_device) {
+      fixed_ = std::min(fixed_, each->static_bytes({0, each->blocks() - 1}));
+    }
+    best_ = coplan(costs.of_device, m_, *cluster_, coplan_);
     Cluster without_limits = *cluster_;
     for (PipelineDevice& device : without_limits.devices) device.memory = PipelineDevice().memory;
-    const auto ideal = coplan(costs, m_, without_limits, coplan_);
+    const auto ideal = coplan(costs.of_device, m_, without_limits, coplan_);
     if (ideal) ideal_ = ideal->trace.makespan;
-    bound_ = makespan_bound(costs, m_, options_->candidates > 0 ? without_limits : *cluster_,
-                            coplan_.families);
+    bound_ =
+        makespan_bound(costs.of_device, m_, options_->candidates > 0 ? without_limits : *cluster_,
+                       coplan_.families);
   }
 
   [[nodiscard]] bool may_gain() const {
@@ -107,7 +128,6 @@ class Planning {
 
   void with_candidates() {
     const Stopwatch watch(spent_);
-    const Chain chain = cut_stage_blocks(graph_, options_->max_blocks);
     std::optional<checkmate::CandidateCache> cache;
     if (options_->cache) cache.emplace(*options_->cache);
     checkmate::BlockOptions blocks;
@@ -122,10 +142,10 @@ class Planning {
                                        now.block, now.blocks, now.pair, now.pairs));
       };
     }
-    ChainStageCosts costs =
-        costs_of({graph_, options_->max_blocks, stage_candidates(graph_, chain, blocks)});
-    bound_ = std::max(bound_, makespan_bound(costs, m_, *cluster_, coplan_.families));
-    auto found = coplan(costs, m_, *cluster_, coplan_);
+    const EngineCosts costs = costs_of(
+        [&](const TrainingGraph& graph) { return stage_candidates(graph, chain_, blocks); });
+    bound_ = std::max(bound_, makespan_bound(costs.of_device, m_, *cluster_, coplan_.families));
+    auto found = coplan(costs.of_device, m_, *cluster_, coplan_);
     if (found && found->trace.makespan < makespan()) best_ = std::move(found);
   }
 
@@ -151,6 +171,14 @@ class Planning {
   }
 
  private:
+  using Candidates = std::vector<std::vector<Candidate>>;  // by block
+
+  // A solved chain for each engine; devices point to theirs.
+  struct EngineCosts {
+    std::map<std::string, ChainStageCosts> of_engine;
+    CostsOfDevices of_device;
+  };
+
   // Adds the seconds of its life.
   class Stopwatch {
    public:
@@ -167,11 +195,25 @@ class Planning {
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   };
 
-  [[nodiscard]] ChainStageCosts costs_of(StageModel model) const {
-    return {std::move(model), m_, options_->method, kTolerance};
+  [[nodiscard]] EngineCosts costs_of(
+      const std::function<Candidates(const TrainingGraph&)>& candidates_of) const {
+    EngineCosts costs;
+    for (const PipelineDevice& device : cluster_->devices) {
+      auto found = costs.of_engine.find(device.engine);
+      if (found == costs.of_engine.end()) {
+        const TrainingGraph& graph = graphs_.at(device.engine);
+        found = costs.of_engine
+                    .try_emplace(device.engine, StageModel(graph, chain_, candidates_of(graph)), m_,
+                                 options_->method, kTolerance)
+                    .first;
+      }
+      costs.of_device.push_back(&found->second);
+    }
+    return costs;
   }
 
-  TrainingGraph graph_;
+  std::map<std::string, TrainingGraph> graphs_;  // by engine
+  Chain chain_;                                  // of all of them
   std::size_t m_;
   const Cluster* cluster_;
   const PipelineOptions* options_;
@@ -202,13 +244,24 @@ Expected<PipelinePlan, NoPipeline> plan_pipeline(const TrainingGraph& micro_batc
                                                  std::size_t micro_batches, const Cluster& cluster,
                                                  const PipelineOptions& options) {
   check_cluster(cluster, "the cluster");
-  Planning planning(micro_batch, micro_batches, cluster, options);
+  check_engines(cluster);
+  Planning planning([&](const std::string&, std::size_t) { return micro_batch; }, micro_batches,
+                    cluster, options);
   planning.with_two_choices();
   if (planning.may_gain()) planning.with_candidates();
   return std::move(planning).finish();
 }
 
 Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfMicroBatches& graph_of,
+                                                 const std::vector<std::size_t>& micro_batches,
+                                                 const Cluster& cluster,
+                                                 const PipelineOptions& options) {
+  check_engines(cluster);
+  return plan_pipeline([&](const std::string&, std::size_t m) { return graph_of(m); },
+                       micro_batches, cluster, options);
+}
+
+Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfEngine& graph_of,
                                                  const std::vector<std::size_t>& micro_batches,
                                                  const Cluster& cluster,
                                                  const PipelineOptions& options) {
@@ -220,7 +273,7 @@ Expected<PipelinePlan, NoPipeline> plan_pipeline(const GraphOfMicroBatches& grap
     const bool fits =
         options.family != PipelineFamily::kInterleaved || m % cluster.devices.size() == 0;
     if (!fits && micro_batches.size() > 1) continue;
-    all.emplace_back(graph_of(m), m, cluster, options).with_two_choices();
+    all.emplace_back(graph_of, m, cluster, options).with_two_choices();
   }
   if (all.empty()) {
     throw InvalidInput(

@@ -23,9 +23,13 @@ constexpr std::size_t kChunks[] = {2, 3, 4};  // stages per device, interleaved
 
 }  // namespace
 
-Drafter::Drafter(StageCosts& costs, std::size_t micro_batches, const Cluster& cluster,
+Drafter::Drafter(const CostsOfDevices& costs, std::size_t micro_batches, const Cluster& cluster,
                  const CoplanOptions& options)
-    : costs_(costs), m_(micro_batches), cluster_(cluster), options_(options) {
+    : by_device_(costs),
+      costs_(*costs.front()),
+      m_(micro_batches),
+      cluster_(cluster),
+      options_(options) {
   find_kinds();
   find_orders();
 }
@@ -37,7 +41,8 @@ void Drafter::find_kinds() {
   for (std::size_t d = 0; d < devices.size(); ++d) {
     std::size_t kind = count;
     for (std::size_t e = 0; e < d && cluster_.links.empty(); ++e) {
-      if (devices[e].memory == devices[d].memory && devices[e].speed == devices[d].speed) {
+      if (devices[e].memory == devices[d].memory && devices[e].speed == devices[d].speed &&
+          by_device_[e] == by_device_[d]) {
         kind = kinds_[e];
         break;
       }
@@ -155,7 +160,8 @@ StageQuery Drafter::query(const PipelineShape& shape, std::size_t stage,
   StageQuery result;
   result.range = placed.range;
   result.in_flight = shape.in_flight[stage];
-  result.memory = share - costs_.static_bytes(placed.range) - buffers(placed.range);
+  result.memory =
+      share - by_device_[placed.device]->static_bytes(placed.range) - buffers(placed.range);
   result.is_lifo = shape.family == PipelineFamily::kGPipe;
   if (shape.family == PipelineFamily::kZeroBubbleH1) result.weights = WeightGradients::kSplit;
   return result;
@@ -174,7 +180,7 @@ std::optional<Seconds> Drafter::estimate(const PipelineShape& shape, std::size_t
                                          const PlacedStage& placed) {
   const StageQuery asked = query(shape, stage, placed);
   if (asked.memory <= Bytes()) return std::nullopt;
-  const auto seconds = costs_.estimate(asked);
+  const auto seconds = by_device_[placed.device]->estimate(asked);
   if (!seconds) return std::nullopt;
   return Seconds(seconds->count() / cluster_.devices[placed.device].speed);
 }

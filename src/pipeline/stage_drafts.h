@@ -27,7 +27,7 @@ struct PipelineDraft {
 class Drafter {
  public:
   /// All must outlive it.
-  Drafter(StageCosts& costs, std::size_t micro_batches, const Cluster& cluster,
+  Drafter(const CostsOfDevices& costs, std::size_t micro_batches, const Cluster& cluster,
           const CoplanOptions& options);
 
   /// Best first.
@@ -54,7 +54,8 @@ class Drafter {
                                                 const PlacedStage& placed);
   [[nodiscard]] Seconds transfer(std::size_t s) const;
 
-  StageCosts& costs_;
+  const CostsOfDevices& by_device_;
+  const StageCosts& costs_;  // of any: for what is the same on all
   std::size_t m_;
   const Cluster& cluster_;
   const CoplanOptions& options_;

@@ -31,6 +31,20 @@ std::vector<StageFixed> fixed_of_ranges(const StageStorages& storages, std::size
   return all;
 }
 
+// Whether a graph, cut where this chain was cut, has its blocks.
+bool has_blocks(const TrainingGraph& graph, const Chain& chain) {
+  std::vector<std::size_t> ends;
+  std::size_t end = 0;
+  for (const Block& block : chain.blocks) ends.push_back(end += block.forward.size());
+  ends.pop_back();
+  if (forward_part(graph).size() != end) return false;
+  const auto same_ops = [](const Block& a, const Block& b) {
+    return a.forward == b.forward && a.backward == b.backward;
+  };
+  const Chain own = cut_chain(graph, ends);
+  return own.tail == chain.tail && std::ranges::equal(own.blocks, chain.blocks, same_ops);
+}
+
 }  // namespace
 
 Chain cut_stage_blocks(const TrainingGraph& graph, std::size_t max_blocks) {
@@ -46,13 +60,17 @@ Chain cut_stage_blocks(const TrainingGraph& graph, std::size_t max_blocks) {
   return chain;
 }
 
-StageModel::StageModel(const TrainingGraph& graph, std::size_t max_blocks,
+StageModel::StageModel(const TrainingGraph& graph, const Chain& chain,
                        const std::vector<std::vector<Candidate>>& candidates) {
-  const Chain ops = cut_stage_blocks(graph, max_blocks);
-  ROCKMATE_CHECK(candidates.empty() || candidates.size() == ops.blocks.size());
-  const StageStorages storages(graph, ops);
-  const BlockCosts costs(graph, ops, storages);
-  for (std::size_t b = 0; b < ops.blocks.size(); ++b) {
+  if (!has_blocks(graph, chain)) {
+    throw InvalidInput(fmt::format(
+        "graph '{}' has other ops than the one that was cut; engines of one pipeline run the same",
+        shown(graph.name())));
+  }
+  ROCKMATE_CHECK(candidates.empty() || candidates.size() == chain.blocks.size());
+  const StageStorages storages(graph, chain);
+  const BlockCosts costs(graph, chain, storages);
+  for (std::size_t b = 0; b < chain.blocks.size(); ++b) {
     chain_.blocks.push_back(
         costs.block(b, candidates.empty() ? std::vector<Candidate>() : candidates[b]));
   }

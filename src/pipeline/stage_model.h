@@ -19,10 +19,15 @@ namespace rockmate {
 
 class StageModel {
  public:
-  /// `candidates`: by block of `cut_stage_blocks`; or none for all: blocks are kept whole or run
-  /// again as a whole. Throws as that does.
-  StageModel(const TrainingGraph& graph, std::size_t max_blocks,
+  /// `candidates`: by block of the chain; or none for all: blocks are kept whole or run again as a
+  /// whole. The chain may be that of a graph with the same ops and other seconds and workspaces.
+  /// Throws InvalidInput where the ops differ.
+  StageModel(const TrainingGraph& graph, const Chain& chain,
              const std::vector<std::vector<Candidate>>& candidates = {});
+  /// As `cut_stage_blocks` cuts it. Throws as that does.
+  StageModel(const TrainingGraph& graph, std::size_t max_blocks,
+             const std::vector<std::vector<Candidate>>& candidates = {})
+      : StageModel(graph, cut_stage_blocks(graph, max_blocks), candidates) {}
 
   [[nodiscard]] const StageChain& chain() const { return chain_; }
   [[nodiscard]] std::size_t size() const { return chain_.blocks.size(); }

@@ -15,6 +15,15 @@
 
 namespace rockmate {
 
+/// Where a search begins, and how hot, in units of the plain iteration's seconds.
+struct SearchStart {
+  static constexpr double kHot = 1e-2;   ///< leaves little of the start
+  static constexpr double kCold = 3e-4;  ///< mends it: for a start that is nearly a good plan
+
+  Runs runs;
+  double temperature = kHot;
+};
+
 /// A plan that the judge has accepted, layout included, and the runs that it is made from.
 struct FoundPlan {
   Plan plan;
@@ -25,9 +34,9 @@ class Lane {
  public:
   /// Graph and options must outlive it.
   Lane(const TrainingGraph& graph, const PlanOptions& options, Bytes budget, Bytes floor,
-       Runs start, std::uint64_t seed)
-      : graph_(graph),
-        options_(options),
+       SearchStart start, std::uint64_t seed)
+      : graph_(&graph),
+        options_(&options),
         budget_(budget),
         floor_(floor),
         inner_(budget),
@@ -36,7 +45,7 @@ class Lane {
 
   struct Round {
     std::uint64_t moves = 0;
-    bool is_hot = true;  ///< from the start; otherwise from the best plan known
+    bool from_start = true;  ///< otherwise from the best plan known
     std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
     Seconds lower_bound = Seconds(0);
     std::stop_token stop = {};
@@ -45,28 +54,40 @@ class Lane {
 
   /// The best so far.
   [[nodiscard]] const std::optional<FoundPlan>& found() const { return found_; }
+  /// Whether its start led to a better plan, in the last round that began there.
+  [[nodiscard]] bool is_ahead_of(const Lane& other) const;
   /// Goes on from another lane's plan where that is better.
   void adopt(const FoundPlan& other);
   /// What came closest to the budget, where there is no plan; takes a layout to say.
   [[nodiscard]] Lean closest() const;
 
  private:
+  // What a search by live bytes came to.
+  struct Trial {
+    bool feasible;
+    Bytes peak;
+    Seconds seconds;
+    explicit Trial(const SearchResult& r)
+        : feasible(r.feasible), peak(r.peak), seconds(r.seconds) {}
+    [[nodiscard]] bool is_better_than(const Trial& other) const;
+  };
   void search_live(const Round& round);
   void search_places(const Round& round, const Runs& from);
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
   Bytes keep(const SearchResult& result, std::uint64_t layout_work);
 
-  const TrainingGraph& graph_;
-  const PlanOptions& options_;
+  const TrainingGraph* graph_;
+  const PlanOptions* options_;
   Bytes budget_;
   Bytes floor_;
   Bytes inner_;  // for live bytes: less than the budget where layouts need more
-  Runs start_;
+  SearchStart start_;
   std::uint64_t seed_;
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
   std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
+  std::optional<Trial> trial_;        // of the last round from the start
   std::optional<FoundPlan> found_;
 };
 

@@ -132,18 +132,18 @@ std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
 
 // Where searches start: what the bound keeps, program order, the shelves' best within the budget or
 // their leanest.
-std::vector<Runs> Portfolio::starts(Bytes budget) {
-  std::vector<Runs> runs;
-  if (!bound_.start.empty()) runs.push_back(bound_.start);
-  runs.push_back(program_order(graph_));
+std::vector<SearchStart> Portfolio::starts(Bytes budget) {
+  std::vector<SearchStart> starts;
+  if (!bound_.start.empty()) starts.push_back({bound_.start, SearchStart::kCold});
+  starts.push_back({program_order(graph_)});
   for (const Shelf& shelf : shelves()) {
     if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
-    runs.push_back(shelved_runs(shelf, budget));
+    starts.push_back({shelved_runs(shelf, budget)});
   }
-  return runs;
+  return starts;
 }
 
-std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<Runs> starts,
+std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<SearchStart> starts,
                                                std::uint64_t moves, double time_share,
                                                const std::optional<Plan>& known) {
   if (moves == 0 || starts.empty()) return std::nullopt;

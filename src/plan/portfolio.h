@@ -8,6 +8,7 @@
 
 #include "bounds/memory_floor.h"
 #include "bounds/moment_bound.h"
+#include "plan/lane.h"
 #include "plan/shelf.h"
 #include "rockmate/plan.h"
 
@@ -39,9 +40,9 @@ class Portfolio {
   /// No longer than these moves take, or, with a share above 0 of a time that is limited, just as
   /// long as that. `known` is the plan that progress tells of until there is a better one.
   [[nodiscard]] std::optional<Plan> searched_within(
-      Bytes budget, std::vector<Runs> starts, std::uint64_t moves, double time_share = 0,
+      Bytes budget, std::vector<SearchStart> starts, std::uint64_t moves, double time_share = 0,
       const std::optional<Plan>& known = std::nullopt);
-  [[nodiscard]] std::vector<Runs> starts(Bytes budget);
+  [[nodiscard]] std::vector<SearchStart> starts(Bytes budget);
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
   [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget, const std::optional<Plan>& best);

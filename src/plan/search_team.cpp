@@ -9,9 +9,13 @@
 namespace rockmate {
 namespace {
 
-// Rounds grow twofold, so that the first good plans come early; hot and warm ones take turns. After
-// these, all are as long as the last one.
+// Rounds grow twofold, so that the first good plans come early; from the start and from the best
+// plan in turns. After these, all are as long as the last one.
 constexpr int kGrowingRounds = 6;
+// After this round only so many lanes go on, those whose starts led furthest: moves are worth more
+// in one lane than spread over many, and two cores have no more to do at a time.
+constexpr int kLastHeat = 2;
+constexpr std::size_t kFinalists = 2;
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
@@ -21,31 +25,33 @@ bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
 }  // namespace
 
 SearchTeam::SearchTeam(const TrainingGraph& graph, const PlanOptions& options, Bytes budget,
-                       Bytes floor, std::vector<Runs> starts)
+                       Bytes floor, std::vector<SearchStart> starts)
     : options_(options) {
-  for (Runs& start : starts) {
+  for (SearchStart& start : starts) {
     const std::uint64_t seed = (options.seed << 8) + lanes_.size();
     lanes_.emplace_back(graph, options, budget, floor, std::move(start), seed);
   }
 }
 
 std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
-  std::uint64_t left = lanes_.empty() ? 0 : team.moves / lanes_.size();
-  const std::uint64_t first = left / ((std::uint64_t{1} << kGrowingRounds) - 1) + 1;
+  std::uint64_t left = lanes_.empty() ? 0 : team.moves;  // of all lanes
+  const std::uint64_t first = left / ((std::uint64_t{1} << kGrowingRounds) - 1);
   const auto is_late = [&] {
     return team.deadline && std::chrono::steady_clock::now() >= *team.deadline;
   };
   for (int k = 0; left > 0 || (team.uses_all_time && team.deadline); ++k) {
     if (options_.stop.stop_requested() || is_late() || meets(best_, team.lower_bound)) break;
     Lane::Round round;
-    round.moves = first << std::min(k, kGrowingRounds - 1);
-    if (!team.uses_all_time) round.moves = std::min(round.moves, left);
-    left -= std::min(left, round.moves);
-    round.is_hot = k % 2 == 0;
+    std::uint64_t moves = std::max<std::uint64_t>(1, first) << std::min(k, kGrowingRounds - 1);
+    if (!team.uses_all_time) moves = std::min(moves, left);
+    left -= std::min(left, moves);
+    round.moves = std::max<std::uint64_t>(1, moves / lanes_.size());
+    round.from_start = k % 2 == 0;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
+    if (k == kLastHeat) keep_finalists();
     if (team.progress) team.progress(best_);
   }
   return best_;
@@ -90,6 +96,13 @@ void SearchTeam::share_best() {
   }
   if (!best_) return;
   for (Lane& lane : lanes_) lane.adopt(*best_);
+}
+
+void SearchTeam::keep_finalists() {
+  if (lanes_.size() <= kFinalists) return;
+  std::stable_sort(lanes_.begin(), lanes_.end(),
+                   [](const Lane& a, const Lane& b) { return a.is_ahead_of(b); });
+  lanes_.erase(lanes_.begin() + kFinalists, lanes_.end());
 }
 
 Lean SearchTeam::closest() const {

@@ -3,6 +3,7 @@
 //
 //   round 0, 1, 2, ...   every lane runs the round, with a fixed share of the moves   (threads)
 //   between rounds       the best plan is passed on, in the order of the lanes        (one thread)
+//   after the first few  only the most promising lanes go on
 #pragma once
 
 #include <functional>
@@ -25,7 +26,7 @@ class SearchTeam {
  public:
   /// One lane per start. Graph and options must outlive it.
   SearchTeam(const TrainingGraph& graph, const PlanOptions& options, Bytes budget, Bytes floor,
-             std::vector<Runs> starts);
+             std::vector<SearchStart> starts);
 
   /// The best plan that any lane has found.
   [[nodiscard]] std::optional<FoundPlan> run(const TeamOptions& team);
@@ -35,6 +36,7 @@ class SearchTeam {
  private:
   void run_round(const Lane::Round& round, const TeamOptions& team);
   void share_best();
+  void keep_finalists();
 
   const PlanOptions& options_;
   std::vector<Lane> lanes_;

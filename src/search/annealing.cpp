@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -33,6 +34,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kMovesPerLook = 128;  // at the clock
 constexpr double kPriceStep = 1.01;
+// Nothing ends warmer than this, in units of the seconds of a mean op.
+constexpr double kEndTemperatureOfOp = 0.05;
 // Of exceeding the budget by all of it during one run, in plain iterations.
 struct Prices {
   double first, top, bottom;
@@ -60,6 +63,8 @@ class Annealing {
         prices_(options.layout ? kArenaPrices : kLivePrices) {
     const double plain = problem.graph.plain_seconds().count();
     per_second_ = plain > 0 ? 1 / plain : 0;
+    end_temperature_ = std::min(options.end_temperature,
+                                kEndTemperatureOfOp / static_cast<double>(problem.op_count));
     per_budget_ = 1 / std::max(1.0, budget_ - problem.static_bytes);
   }
 
@@ -85,7 +90,7 @@ class Annealing {
     Moves moves(problem_, state, random_, arena ? &*arena : nullptr);
     keep_best(state, arena);
     const double begin = done_;
-    const double fall = options_.end_temperature / hot;
+    const double fall = std::min(1.0, end_temperature_ / hot);
     double price = prices_.first;
     double temperature = hot;
     double steps = 0;
@@ -111,7 +116,7 @@ class Annealing {
             double temperature) {
     const double limit =
         energy(state, arena, price) - temperature * std::log(1 - random_.uniform());
-    if (moves.propose() && is_within(limit, state, arena, price)) {
+    if (moves.propose(most_seconds(limit)) && is_within(limit, state, arena, price)) {
       state.commit();
       if (arena) arena->commit();
       keep_best(state, arena);
@@ -140,6 +145,11 @@ class Annealing {
     if (!arena) return true;
     arena->follow();
     return energy(state, arena, price) <= limit;
+  }
+
+  // That a plan within this energy can take.
+  [[nodiscard]] double most_seconds(double limit) const {
+    return per_second_ > 0 ? limit / per_second_ : std::numeric_limits<double>::infinity();
   }
 
   [[nodiscard]] static double violation(const State& state, const std::optional<Arena>& arena) {
@@ -195,6 +205,7 @@ class Annealing {
   const Runs& start_;
   double budget_;
   Prices prices_;
+  double end_temperature_ = 0;
   double per_second_ = 0;
   double per_budget_ = 0;
   double done_ = 0;

@@ -15,7 +15,8 @@ constexpr double kDrag = 0.2;  // of the moves of the order
 
 }  // namespace
 
-bool Moves::propose() {
+bool Moves::propose(double most_seconds) {
+  most_seconds_ = most_seconds;
   const Mix& mix = is_over() ? kWhileOver : kWithin;
   double drawn = random_.uniform();
   const auto is = [&](double share) { return (drawn -= share) < 0; };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "search/arena.h"
 #include "search/random.h"
@@ -17,12 +18,15 @@ class Moves {
       : problem_(problem), state_(state), random_(random), arena_(arena) {}
 
   /// Changes the state by a random move; the caller settles it, and commits or rolls back. False:
-  /// the move that was drawn is not possible here, roll back.
-  bool propose();
+  /// the move that was drawn is not possible here, roll back. A plan that takes more than
+  /// `most_seconds` will not be kept: a long move ends early.
+  bool propose(double most_seconds);
 
  private:
   // Recomputation.
   bool forget();
+  [[nodiscard]] bool lives_across(ValueId value, std::size_t slot) const;
+  [[nodiscard]] std::optional<ValueId> draw_forgettable(std::size_t slot);
   bool forget_across(std::size_t slot, ValueId value);
   bool drop();
   bool replace();
@@ -69,6 +73,7 @@ class Moves {
   Random& random_;
   Arena* arena_;
   std::size_t reserve_ = 0;  // room that the move must leave
+  double most_seconds_ = 0;
 };
 
 }  // namespace rockmate::search

@@ -7,7 +7,8 @@
 // the lowest.
 //
 // Drop: a run that an earlier one can stand in for is removed, and with it every run that only
-// made its inputs. Replace: drop one, and where that leads above the budget forget something there.
+// made its inputs. Replace: drop one, and where that leads above the budget forget something there,
+// a few times over: what is large gives way to many that are small.
 
 #include <algorithm>
 
@@ -17,8 +18,11 @@ namespace rockmate::search {
 namespace {
 
 constexpr double kMakeInputAgain = 0.7;
+constexpr std::uint32_t kReplaceScales = 3;  // a replacement forgets 1, 2 or 4 times
 constexpr std::size_t kInsertionScales = 8;  // up to 2^kInsertionScales - 1 runs
-constexpr int kTries = 16;                   // values tried that may not live across the place
+constexpr int kTries = 16;                   // draws of a value that may not live across the place
+constexpr std::uint32_t kMostDraws = 8;      // of values of which the one worth most is forgotten
+constexpr double kLeastSeconds = 1e-12;      // where an op costs nothing
 
 }  // namespace
 
@@ -62,6 +66,12 @@ void Moves::remove_with_inputs(RunId run) {
   }
 }
 
+bool Moves::lives_across(ValueId value, std::size_t slot) const {
+  const auto& events = state_.events(value);
+  const std::size_t next = state_.first_event_at(value, slot);
+  return next > 0 && next < events.size() && !events[next].produces;
+}
+
 // The whole storage: all its values that live across the slot.
 bool Moves::forget_across(std::size_t slot, ValueId value) {
   bool done = false;
@@ -76,14 +86,33 @@ bool Moves::forget_across(std::size_t slot, ValueId value) {
   return done;
 }
 
+// Of some that live across the slot, the one with the most bytes per second that it takes to make
+// it: the more are drawn, the greedier.
+std::optional<ValueId> Moves::draw_forgettable(std::size_t slot) {
+  std::optional<ValueId> best;
+  double most = -1;
+  const std::uint32_t draws = 1 + random_.below(kMostDraws);
+  for (std::uint32_t k = 0; k < draws; ++k) {
+    const ValueId v = problem_.forgettable[random_.below(problem_.forgettable.size())];
+    if (!lives_across(v, slot)) continue;
+    const OpId producer = *problem_.graph[v].producer;
+    const double seconds = problem_.choices[producer][0].seconds;
+    const double worth = problem_.bytes[problem_.storage[v]] / (seconds + kLeastSeconds);
+    if (worth <= most) continue;
+    most = worth;
+    best = v;
+  }
+  return best;
+}
+
 bool Moves::forget() {
   if (problem_.forgettable.empty()) return false;
   const std::size_t slot = is_over() ? random_over_slot() : random_.below(state_.slot_count());
   const std::size_t scale = std::size_t{1} << random_.below(kInsertionScales);
   allow_insertions(scale + random_.below(scale));
   for (int k = 0; k < kTries; ++k) {
-    const ValueId v = problem_.forgettable[random_.below(problem_.forgettable.size())];
-    if (!forget_across(slot, v)) continue;
+    const std::optional<ValueId> v = draw_forgettable(slot);
+    if (!v || !forget_across(slot, *v)) continue;
     return true;
   }
   return false;
@@ -98,9 +127,12 @@ bool Moves::drop() {
 
 bool Moves::replace() {
   if (!drop()) return false;
-  state_.settle();
-  if (arena_) arena_->follow();
-  if (is_over()) forget();
+  for (std::size_t left = std::size_t{1} << random_.below(kReplaceScales); left > 0; --left) {
+    state_.settle();
+    if (arena_) arena_->follow();
+    if (!is_over() || state_.room() == 0 || state_.seconds() > most_seconds_) break;
+    forget();
+  }
   return true;
 }
 

@@ -39,7 +39,7 @@ struct SearchOptions {
   // Temperatures in units of the plain iteration's seconds.
   double start_temperature = 1e-2;   ///< of cycles from the start
   double reheat_temperature = 1e-3;  ///< of cycles from the best plan so far
-  double end_temperature = 1e-5;
+  double end_temperature = 3e-5;     ///< less on large graphs
   /// Whether what lives must have places in an arena of the budget's size, not just be few bytes.
   bool layout = false;
   Seconds lower_bound = Seconds(0);  ///< a plan that meets it ends the search

@@ -77,6 +77,24 @@ TEST_F(PipelineRunVerb, RunsWhatItsEnginesPassesMakeOfTheModel) {
   EXPECT_NEAR(fused["run"]["steps"][0]["loss"], single["run"]["steps"][0]["loss"], 1e-5);
 }
 
+// One rank on an emulated card, one on this computer: in the planned bytes on both.
+TEST_F(PipelineRunVerb, MixesEngines) {
+  const json report = ran({"--devices", "1x1MiB,1xve20b@1GB/s", "--method", "global", "--schedule",
+                           "gpipe", "--steps", "2"});
+  ASSERT_EQ(report["ranks"].size(), 2u);
+  for (const json& rank : report["ranks"]) {
+    EXPECT_EQ(rank["measured_bytes"], rank["planned_bytes"]);
+    EXPECT_GT(rank["planned_bytes"], 0);
+  }
+  const json plain =
+      ran({"--devices", "2x1MiB", "--method", "global", "--schedule", "gpipe", "--steps", "2"});
+  for (std::size_t s = 0; s < 2; ++s) {
+    const double loss = plain["steps"][s]["loss"];
+    EXPECT_NEAR(report["steps"][s]["loss"].get<double>(), loss, 1e-4 * loss);
+  }
+  EXPECT_EQ(run({"--devices", "2x1MiB,1xve99", "--batch", "8"}).exit, 2);
+}
+
 // The samples of the golden's two inputs, as raw files.
 void write_samples(const fs::path& folder, int count) {
   std::string rows, classes;

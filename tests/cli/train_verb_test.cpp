@@ -88,6 +88,9 @@ TEST_F(TrainVerb, RunsOnAVectorEngine) {
   EXPECT_EQ(plain["offload"], "native");
   EXPECT_EQ(plain["offload_down_bytes"], kBatch * kIn * 4 + kBatch * 8) << "data and targets";
   EXPECT_EQ(plain["offload_up_bytes"], 4) << "the loss";
+  EXPECT_EQ(plain["copied_down_bytes"], plain["offload_down_bytes"]);
+  EXPECT_EQ(plain["copied_up_bytes"], plain["offload_up_bytes"]);
+  EXPECT_EQ(plain["copied_times"], 3);
   EXPECT_GT(plain["modelled_kernel_seconds"], 0);
   double seconds = 0;
   for (const json& kernel : plain["modelled_kernels"]) {
@@ -105,6 +108,9 @@ TEST_F(TrainVerb, RunsOnAVectorEngine) {
   EXPECT_TRUE(small["loss_equal"].get<bool>() && small["gradients_equal"].get<bool>());
   const std::int64_t parameters = (3 * kIn * kIn + kIn * kClasses) * 4;
   EXPECT_EQ(small["offload_up_bytes"], 4 + parameters);
+  EXPECT_EQ(small["copied_up_bytes"], 4 + parameters) << "copied, not counted alone";
+  EXPECT_EQ(small["copied_down_bytes"], small["offload_down_bytes"]);
+  EXPECT_GT(small["copied_seconds_modelled"], 0);
   EXPECT_THAT(train({"--budget", "100%", "--engine", "vector"}).out,
               AllOf(HasSubstr("modelled"), HasSubstr("FMA pipes"), HasSubstr("ve_")));
 }
@@ -129,7 +135,7 @@ TEST_F(TrainVerb, KeepsToTheMemoryOfTheCard) {
   EXPECT_THAT(train({"--budget", "min", "--engine", "vector", "--device", "v100"}).err,
               HasSubstr("unknown vector engine 'v100'"));
   EXPECT_THAT(train({"--budget", "min", "--offload", "native"}).err,
-              HasSubstr("belong to --engine vector"));
+              HasSubstr("--offload belongs to --engine vector"));
   EXPECT_THAT(train({"--budget", "min", "--engine", "vector", "--offload", "half"}).err,
               HasSubstr("expected native or transparent"));
 }

@@ -194,7 +194,7 @@ TEST_F(OnAnMlp, APlanWithoutWorkspaceForTheEngineIsRefused) {
 
 TEST(Executor, UnknownEnginesAreRefused) {
   EXPECT_EQ(message_of([] { static_cast<void>(engine_workspace("gpu")); }),
-            "unknown engine 'gpu', expected reference, cpu or vector");
+            "unknown engine 'gpu', expected reference, cpu, vector or vector:CARD");
 }
 
 // Losses, gradients and updated sources against the oracle in double precision, on the same

@@ -207,6 +207,8 @@ TEST_P(Intrinsics, ComputeOnWholeNumbers) {
   expect_lanes(_vel_vsrl_vvvl(z, shifts, vl), vl, [&](int i) { return z.u[i] >> shifts.u[i]; });
   expect_lanes(_vel_vsll_vvvl(z, shifts, vl), vl, [&](int i) { return z.u[i] << shifts.u[i]; });
   expect_lanes(_vel_vdivsl_vvsl(z, -9, vl), vl, [&](int i) { return z.l[i] / -9; });
+  const __vr odd = _vel_vor_vsvl(1, y, vl);
+  expect_lanes(_vel_vdivsl_vvvl(z, odd, vl), vl, [&](int i) { return z.l[i] / odd.l[i]; });
   expect_lanes(_vel_vmaxsl_vsvl(3, z, vl), vl,
                [&](int i) { return std::max<std::int64_t>(3, z.l[i]); });
   expect_lanes(_vel_vminsl_vvvl(y, z, vl), vl, [&](int i) { return std::min(y.l[i], z.l[i]); });
@@ -330,6 +332,8 @@ TEST_P(Intrinsics, GatherAndScatter) {
   expect_lanes(_vel_vgtu_vvssl(addresses, 0, 0, vl), vl, [&](int i) { return source(i) << 32; });
   expect_lanes(_vel_vgtlzx_vvssl(addresses, 0, 0, vl), vl,
                [&](int i) { return source(i) & 0xffffffff; });
+  expect_lanes(_vel_vgtlsx_vvssl(addresses, 0, 0, vl), vl,
+               [&](int i) { return std::int64_t{static_cast<std::int32_t>(source(i))}; });
   const __vm256 m = mask();
   const __vr rest = words();
   // Lanes that the mask leaves out may have any address.

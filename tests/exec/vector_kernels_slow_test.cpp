@@ -71,8 +71,9 @@ TEST_P(VectorProgram, CompilesToVectorInstructions) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, VectorProgram,
-                         ::testing::Values("convolution", "lines", "map", "norm", "pooling",
-                                           "product", "reduction", "strided"),
+                         ::testing::Values("chain", "convolution", "elements", "lines", "map",
+                                           "norm", "pooling", "product", "reduction", "resize",
+                                           "strided"),
                          [](const auto& kernel) { return std::string(kernel.param); });
 
 TEST_F(VectorPrograms, AllStandInTheListAbove) {
@@ -80,7 +81,7 @@ TEST_F(VectorPrograms, AllStandInTheListAbove) {
   for (const auto& entry : fs::directory_iterator(vector_sources() / "kernels")) {
     if (entry.path().extension() == ".cpp") ++sources;
   }
-  EXPECT_EQ(sources, 8u);
+  EXPECT_EQ(sources, 11u);
 }
 
 TEST_F(VectorPrograms, UseIntrinsicsThatLlvmHasToo) {

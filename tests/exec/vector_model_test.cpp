@@ -7,6 +7,7 @@
 #include "rockmate/graph_builder.h"
 #include "rockmate/plan.h"
 #include "rockmate/vector_engine.h"
+#include "support/fused_examples.h"
 #include "support/interpreter.h"
 #include "support/large_examples.h"
 #include "support/op_examples.h"
@@ -32,17 +33,9 @@ class CountingRun : public vector::Launcher {
 
 TrainingModel model_of(const testing::OpExample& example, std::size_t turn) {
   TrainingOptions options;
+  options.fuse = example.kind == OpKind::kFused;
   options.optimizer = turn % 2 == 0 ? OptimizerKind::kAdam : OptimizerKind::kMomentum;
   return make_training_model(testing::example_model(example), options);
-}
-
-bool has_kernel(const KernelSpec& spec) {
-  try {
-    static_cast<void>(vector::prepare(spec));
-    return true;
-  } catch (const InvalidInput&) {
-    return false;
-  }
 }
 
 // What an op issues when it runs, launch by launch, on zeros.
@@ -68,13 +61,15 @@ std::vector<ve::Counters> counters_of_run(const KernelSpec& spec) {
 TEST(VectorCounts, AreThoseOfARealRun) {
   std::vector<testing::OpExample> examples = testing::op_examples();
   const auto& large = testing::large_examples();
+  const auto& fused = testing::fused_examples();
   examples.insert(examples.end(), large.begin(), large.end());
+  examples.insert(examples.end(), fused.begin(), fused.end());
   int checked = 0;
   for (std::size_t e = 0; e < examples.size(); ++e) {
     const TrainingModel model = model_of(examples[e], e);
     for (std::size_t o = 0; o < model.kernels.size(); ++o) {
       const KernelSpec spec = kernel_spec(model, OpId(o));
-      if (!has_kernel(spec)) continue;
+      if (vector::in_parts(spec)) continue;
       SCOPED_TRACE(signature(model, OpId(o)));
       const auto counted = vector::count_launches(spec, 1);
       const auto found = counters_of_run(spec);
@@ -94,7 +89,7 @@ TEST(VectorCounts, AreTheSameOnAnyCores) {
     const TrainingModel model = model_of(example, 0);
     for (std::size_t o = 0; o < model.kernels.size(); ++o) {
       const KernelSpec spec = kernel_spec(model, OpId(o));
-      if (!has_kernel(spec)) continue;
+      if (vector::in_parts(spec)) continue;
       SCOPED_TRACE(signature(model, OpId(o)));
       const auto one = vector::count_launches(spec, 1);
       const auto eight = vector::count_launches(spec, 8);
@@ -145,7 +140,6 @@ TEST(VectorModel, StaysUnderTheRoofs) {
     const double peak = device_preset(device.name).matrix_flops;
     for (std::size_t o = 0; o < model.kernels.size(); ++o) {
       const KernelSpec spec = kernel_spec(model, OpId(o));
-      if (!has_kernel(spec)) continue;
       for (const ModelledLaunch& launch : model_launches(spec, device)) {
         SCOPED_TRACE(device.name + " " + launch.kernel);
         EXPECT_LE(launch.flops / launch.seconds.count(), peak);
@@ -166,7 +160,7 @@ TEST(VectorModel, FindsConvolutionsBusy) {
     if (model.kernels[OpId(o)].kind != OpKind::kConv) continue;
     const auto launches = model_launches(kernel_spec(model, OpId(o)), vector_device("ve20b"));
     ASSERT_EQ(launches.size(), 1u);
-    EXPECT_GT(launches[0].fma_share, 0.3);
+    EXPECT_GT(launches[0].pipes.fma, 0.3);
     EXPECT_GT(launches[0].mean_length, 150);
   }
 }

@@ -95,6 +95,20 @@ TEST_F(Veda, Fills) {
   EXPECT_EQ(bytes[50], 9);
   EXPECT_EQ(bytes[51], 0x11);
   EXPECT_EQ(bytes[128 + 32 + 4], 5);
+  EXPECT_EQ(vedaMemsetD2D16(p + 192, 8, 0x0102, 2, 2), VEDA_SUCCESS);
+  EXPECT_EQ(vedaMemsetD2D64(p + 208, 16, 0x0304, 1, 2), VEDA_SUCCESS);
+  EXPECT_EQ(read(), VEDA_SUCCESS);
+  EXPECT_EQ(bytes[192 + 8 + 2], 2);
+  EXPECT_EQ(bytes[192 + 8 + 3], 1);
+  EXPECT_EQ(bytes[192 + 4], 0x11) << "between rows";
+  EXPECT_EQ(bytes[208 + 16], 4);
+  EXPECT_EQ(bytes[208 + 17], 3);
+  EXPECT_EQ(bytes[208 + 8], 0x11);
+  EXPECT_EQ(vedaMemsetD2D128(p, 32, 5, 6, 1, 2), VEDA_SUCCESS);
+  EXPECT_EQ(read(), VEDA_SUCCESS);
+  EXPECT_EQ(bytes[32], 5);
+  EXPECT_EQ(bytes[40], 6);
+  EXPECT_EQ(vedaMemsetD2D64(p, 128, 1, 1, 3), VEDA_ERROR_OUT_OF_BOUNDS);
   EXPECT_EQ(vedaMemsetD8(p, 0, 257), VEDA_ERROR_OUT_OF_BOUNDS);
   EXPECT_EQ(vedaMemsetD2D8(p, 2, 9, 3, 4), VEDA_ERROR_INVALID_VALUE);
 }

@@ -230,7 +230,14 @@ TEST_F(Veda, RunsVectorPrograms) {
     vedaArgsSetI64(args, 2, 2);
     return vedaLaunchKernelEx(kernel, 0, args, 1, nullptr);
   };
+  const double before = vector::modelled_time(0).count();
   EXPECT_EQ(launch(), VEDA_SUCCESS);
+  // One task has work, on one core: as the cycle model has it, with the start-up.
+  const VectorDevice card = vector_device("ve20b");
+  const double taken = vector::modelled_time(0).count() - before;
+  EXPECT_GT(taken, (card.launch + card.start_up).count());
+  EXPECT_GT(taken, (card.launch + card.start_up).count() + 8000 / card.core_bytes_per_second);
+  EXPECT_LT(taken, (card.launch + card.start_up).count() + 10e-6);
   EXPECT_EQ(vedaStreamSynchronize(0), VEDA_SUCCESS);
   EXPECT_EQ(vedaMemcpyDtoH(x.data(), p, 4000), VEDA_SUCCESS);
   EXPECT_EQ(x[0], 0);

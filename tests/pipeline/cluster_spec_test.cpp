@@ -30,6 +30,20 @@ TEST(ClusterSpec, ShortForms) {
   EXPECT_EQ(mixed.link(0, 2).bytes_per_second, 5e8);
 }
 
+// A card brings its memory and its engine; without a bandwidth, the bus is between all devices.
+TEST(ClusterSpec, Cards) {
+  const Cluster mixed = Cluster::parse("2x8GiB,1xve20b,1xve30b");
+  ASSERT_EQ(mixed.devices.size(), 4u);
+  EXPECT_EQ(mixed.devices[1].engine, "");
+  EXPECT_EQ(mixed.devices[2].engine, "vector:ve20b");
+  EXPECT_EQ(mixed.devices[2].memory, Bytes(48'000'000'000));
+  EXPECT_EQ(mixed.devices[3].memory, Bytes(96'000'000'000));
+  EXPECT_EQ(mixed.devices[3].speed, 1) << "its costs tell how fast it is";
+  EXPECT_EQ(mixed.bytes_per_second, 10e9);
+  EXPECT_EQ(Cluster::parse("1x8GiB,1xve20b@3GB/s").bytes_per_second, 3e9);
+  EXPECT_THAT(refused("1xve9"), HasSubstr("1xve20b"));
+}
+
 TEST(ClusterSpec, Misuses) {
   for (const char* spec :
        {"", "4", "x16GiB", "4x", "0x16GiB", "-1x16GiB", "4x60%", "4xmin", "4x16GiB@",
@@ -67,7 +81,23 @@ TEST_F(ClusterFile, NamesDevicesAndLinks) {
   EXPECT_EQ(cluster.link(1, 0).bytes_per_second, 3);
 }
 
+TEST_F(ClusterFile, NamesEngines) {
+  const Cluster cluster = Cluster::parse(write(R"({"devices": [
+    {"engine": "cpu", "memory_bytes": 1000},
+    {"engine": "vector", "kind": "ve10b"},
+    {"engine": "vector", "kind": "ve30b", "memory_bytes": 500, "name": "small"}]})"));
+  ASSERT_EQ(cluster.devices.size(), 3u);
+  EXPECT_EQ(cluster.devices[0].engine, "cpu");
+  EXPECT_EQ(cluster.devices[1].engine, "vector:ve10b");
+  EXPECT_EQ(cluster.devices[1].memory, Bytes(48'000'000'000));
+  EXPECT_EQ(cluster.devices[2].memory, Bytes(500));
+  EXPECT_EQ(cluster.devices[2].name, "small");
+}
+
 TEST_F(ClusterFile, Misuses) {
+  EXPECT_THAT(refused(write(R"({"devices": [{"name": "a"}]})")), HasSubstr("memory_bytes"));
+  EXPECT_THAT(refused(write(R"({"devices": [{"engine": "vector", "memory_bytes": 5}]})")),
+              HasSubstr("ve10b, ve20b or ve30b"));
   const std::string device = R"({"devices": [{"name": "a", "memory_bytes": 1}])";
   EXPECT_THAT(refused(write(R"({"devices": [{"memory_bytes": 0}]})")),
               HasSubstr("found 0 bytes of memory"));

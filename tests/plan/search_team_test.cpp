@@ -19,7 +19,7 @@ Bytes share_of(const TrainingGraph& graph, double share) { return *Budget::share
 
 SearchTeam team_of(const TrainingGraph& graph, const PlanOptions& options, Bytes budget,
                    std::size_t lanes) {
-  return {graph, options, budget, Bytes(), std::vector<Runs>(lanes, program_order(graph))};
+  return {graph, options, budget, Bytes(), std::vector<SearchStart>(lanes, {program_order(graph)})};
 }
 
 TEST(SearchTeam, FindsTheSameOnAnyNumberOfThreads) {
@@ -58,6 +58,28 @@ TEST(SearchTeam, FindsPlansWhoseLayoutFits) {
   }
   EXPECT_GT(found_any, 10);
   EXPECT_GT(fragmented, 0);
+}
+
+// A long search's plan as a start, beside program order: whichever lane stands first, it is ahead.
+TEST(SearchTeam, KnowsWhichStartLedFurther) {
+  int compared = 0;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const TrainingGraph graph = tangled_graph(seed);
+    const Bytes budget = share_of(graph, 0.6);
+    PlanOptions options;
+    options.layout = false;
+    const auto known = team_of(graph, options, budget, 1).run({.moves = 50'000});
+    if (!known || known->plan.overhead == 0) continue;
+    Lane good(graph, options, budget, Bytes(), {known->runs, SearchStart::kCold}, seed);
+    Lane other(graph, options, budget, Bytes(), {program_order(graph)}, seed);
+    EXPECT_FALSE(good.is_ahead_of(other)) << "neither has begun";
+    good.run({.moves = 20});
+    other.run({.moves = 20});
+    EXPECT_TRUE(good.is_ahead_of(other)) << "graph " << seed;
+    EXPECT_FALSE(other.is_ahead_of(good)) << "graph " << seed;
+    ++compared;
+  }
+  EXPECT_GT(compared, 2);
 }
 
 TEST(SearchTeam, EndsAtALowerBoundThatIsMet) {

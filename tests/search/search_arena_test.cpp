@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 #include <tuple>
@@ -85,7 +86,7 @@ void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
   Moves moves(problem, state, random, &arena);
   for (int k = 0; k < moves_to_draw && !::testing::Test::HasFailure(); ++k) {
     const auto before = offsets_of(arena);
-    const bool moved = moves.propose();
+    const bool moved = moves.propose(std::numeric_limits<double>::infinity());
     if (moved) state.settle();
     if (moved) arena.follow();
     if (moved) expect_agreement(graph, state, arena, capacity);

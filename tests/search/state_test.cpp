@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "rockmate/schedule.h"
@@ -58,7 +59,7 @@ void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
   Moves moves(problem, state, random);
   for (int k = 0; k < moves_to_draw && !::testing::Test::HasFailure(); ++k) {
     const Runs before = state.runs();
-    const bool moved = moves.propose();
+    const bool moved = moves.propose(std::numeric_limits<double>::infinity());
     if (moved) state.settle();
     if (moved) expect_agreement(problem, state, budget);
     if (moved && random.chance(0.6)) {
@@ -108,7 +109,7 @@ TEST(State, SurvivesManyMovesOfALongChain) {
   int kept = 0;
   for (int k = 0; k < 20'000; ++k) {
     const double before = state.seconds();
-    if (moves.propose() && state.seconds() <= before) {
+    if (moves.propose(std::numeric_limits<double>::infinity()) && state.seconds() <= before) {
       state.settle();
       state.commit();
       ++kept;

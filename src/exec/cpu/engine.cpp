@@ -9,11 +9,10 @@
 #include "exec/cpu/axes.h"
 #include "exec/cpu/families.h"
 #include "exec/cpu/kernel.h"
-#include "exec/cpu/nesting.h"
 #include "exec/cpu/row_major.h"
+#include "exec/nesting.h"
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
-#include "graph/op_table.h"
 
 #ifdef ROCKMATE_WITH_ONEDNN
 #include "exec/cpu/onednn.h"
@@ -80,13 +79,6 @@ Kernel with_nested_runs(Kernel kernel) {
   return kernel;
 }
 
-// Where outputs may lie on inputs, as the training graph has it.
-std::vector<MayOverwrite> promised(const KernelSpec& spec) {
-  OpView view{spec.op, spec.kernel.kind, spec.kernel.attributes, {}};
-  for (const TensorType& type : spec.inputs) view.inputs.push_back(&type);
-  return in_place_pairs(view, spec.outputs);
-}
-
 class CpuKernel : public PreparedKernel {
  public:
   CpuKernel(Body body, int threads, bool adds)
@@ -120,7 +112,8 @@ class CpuEngine : public Engine {
     if (const auto prepared = find(spec, threads_)) return prepared->workspace;
     if (spec.kernel.kind == OpKind::kFused) {
       const Kernel nested = with_nested_runs(spec.kernel);
-      return parts_workspace({spec.op, nested, spec.inputs, spec.outputs}, *this, promised(spec));
+      return parts_workspace({spec.op, nested, spec.inputs, spec.outputs}, *this,
+                             promised_places(spec));
     }
     if (const auto renamed = in_rows(spec)) return workspace(renamed->spec(spec.op));
     return needs_row_major(spec) ? row_major_workspace(spec, *reference_)
@@ -134,7 +127,8 @@ class CpuEngine : public Engine {
     }
     if (spec.kernel.kind == OpKind::kFused) {
       const Kernel nested = with_nested_runs(spec.kernel);
-      return prepare_parts({spec.op, nested, spec.inputs, spec.outputs}, *this, promised(spec));
+      return prepare_parts({spec.op, nested, spec.inputs, spec.outputs}, *this,
+                           promised_places(spec));
     }
     if (auto renamed = in_rows(spec)) {
       return std::make_unique<KernelInRows>(*std::move(renamed), spec.op, *this);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "exec/vector/kernel.h"
+#include "rockmate/vector_engine.h"
 
 namespace rockmate::vector {
 
@@ -13,6 +14,10 @@ struct CountedLaunch {
   long tasks;
   std::vector<ve::Counters> cores;  ///< each with an equal share of the tasks
 };
+
+/// The time of a launch, under the roofs. `fits_cache`: what it reads and writes.
+[[nodiscard]] ModelledLaunch model_launch(const CountedLaunch& launch, const VectorDevice& device,
+                                          bool fits_cache);
 
 /// All launches of one run that makes all outputs. Throws as `prepare` does.
 [[nodiscard]] std::vector<CountedLaunch> count_launches(const KernelSpec& spec, int cores);

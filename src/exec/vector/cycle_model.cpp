@@ -30,12 +30,20 @@ constexpr double kPipeLanes = 32;
 // Of a packed fused step: two halves, two operations each.
 constexpr double kFlopsPerLane = 4;
 
-double arithmetic_cycles(const ve::Counters& c, const VectorDevice& device) {
+// Cycles in which the pipes of each kind are busy, side by side as far as there are several.
+PipeShares busy_cycles(const ve::Counters& c, const VectorDevice& device) {
   const auto cycles = [&](ve::Pipe pipe) { return static_cast<double>(c.cycles[pipe]); };
-  return std::max({cycles(ve::kFma) / kFmaPipes, cycles(ve::kAlu) / kAluPipes, cycles(ve::kMask),
-                   cycles(ve::kDivide) * kPipeLanes / device.divide_lanes,
-                   cycles(ve::kGather) * kPipeLanes / device.gather_lanes,
-                   cycles(ve::kLoad) + cycles(ve::kStore),
+  return {.fma = cycles(ve::kFma) / kFmaPipes,
+          .alu = cycles(ve::kAlu) / kAluPipes,
+          .divide = cycles(ve::kDivide) * kPipeLanes / device.divide_lanes,
+          .gather = cycles(ve::kGather) * kPipeLanes / device.gather_lanes,
+          .transfer = cycles(ve::kLoad) + cycles(ve::kStore),
+          .mask = cycles(ve::kMask)};
+}
+
+double arithmetic_cycles(const ve::Counters& c, const VectorDevice& device) {
+  const PipeShares busy = busy_cycles(c, device);
+  return std::max({busy.fma, busy.alu, busy.divide, busy.gather, busy.transfer, busy.mask,
                    static_cast<double>(c.scalars) / device.scalars_per_cycle});
 }
 
@@ -44,6 +52,8 @@ double bandwidth(const VectorDevice& device, bool fits_cache, int active) {
   const double level = fits_cache ? device.cache_bytes_per_second : device.memory_bytes_per_second;
   return std::min(level, active * device.core_bytes_per_second);
 }
+
+}  // namespace
 
 ModelledLaunch model_launch(const CountedLaunch& launch, const VectorDevice& device,
                             bool fits_cache) {
@@ -77,18 +87,21 @@ ModelledLaunch model_launch(const CountedLaunch& launch, const VectorDevice& dev
                            ? 0
                            : static_cast<double>(total.lengths) / static_cast<double>(instructions);
   if (busy > 0) {
-    result.fma_share = static_cast<double>(total.cycles[ve::kFma]) /
-                       (kFmaPipes * device.cores * device.hertz * busy);
+    const double all = device.cores * device.hertz * busy;
+    const PipeShares used = busy_cycles(total, device);
+    result.pipes = {used.fma / all,    used.alu / all,      used.divide / all,
+                    used.gather / all, used.transfer / all, used.mask / all};
     result.bandwidth_share = static_cast<double>(total.line_bytes) / (bytes_per_second * busy);
   }
   const double peak =
       device.cores * device.hertz * (kFmaPipes * kFlopsPerLane + 2 * kAluPipes) * kPipeLanes;
   ROCKMATE_CHECK(result.flops <= peak * busy, result.kernel);
-  ROCKMATE_CHECK(result.fma_share <= 1 && result.bandwidth_share <= 1, result.kernel);
+  const auto& [fma, alu, divide, gather, transfer, mask] = result.pipes;
+  ROCKMATE_CHECK(std::max({fma, alu, divide, gather, transfer, mask}) <= 1, result.kernel);
+  ROCKMATE_CHECK(result.bandwidth_share <= 1, result.kernel);
   return result;
 }
 
-}  // namespace
 }  // namespace vector
 
 namespace {
@@ -99,7 +112,10 @@ class LaunchModel : public Engine {
   explicit LaunchModel(const VectorDevice& device) : device_(device) {}
   [[nodiscard]] std::string_view name() const override { return "vector"; }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
-    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
+    if (const auto parts = vector::in_parts(spec)) {
+      return parts_workspace({spec.op, *parts, spec.inputs, spec.outputs}, *this,
+                             promised_places(spec));
+    }
     Bytes touched;
     for (const auto* types : {&spec.inputs, &spec.outputs}) {
       for (const TensorType& type : *types) touched += type.bytes();
@@ -128,6 +144,7 @@ std::vector<ModelledLaunch> model_launches(const KernelSpec& spec, const VectorD
 
 CostModel vector_costs(const TrainingModel& model, const VectorDevice& device) {
   CostModel costs = CostModel::measured();
+  costs.describe("modelled on " + device.name + ", not measured");
   std::map<std::string, OpCost> known;
   for (std::size_t o = 0; o < model.kernels.size(); ++o) {
     const OpId op(o);

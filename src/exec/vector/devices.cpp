@@ -125,6 +125,11 @@ VectorDevice read_vector_device(const std::filesystem::path& file) {
   return parse_vector_device(read_file(file, kLargestCalibration), file.string());
 }
 
+VectorDevice find_vector_device(std::string_view preset_or_file) {
+  if (preset_or_file.ends_with(".json")) return read_vector_device(preset_or_file);
+  return vector_device(preset_or_file);
+}
+
 Seconds copy_down(Bytes bytes) { return link_time(kDown, bytes); }
 Seconds copy_up(Bytes bytes) { return link_time(kUp, bytes); }
 

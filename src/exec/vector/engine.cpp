@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
+#include "exec/vector/card_link.h"
 #include "exec/vector/device_memory.h"
 #include "exec/vector/launchers.h"
 #include "rockmate/error.h"
@@ -20,7 +21,7 @@ namespace rockmate {
 namespace vector {
 namespace {
 
-// The memory of the card; machines may outlive the engine.
+// The card's memory and its link; machines may outlive the engine.
 class Card {
  public:
   explicit Card(Bytes capacity) : memory_(0, capacity) {}
@@ -46,6 +47,20 @@ class Card {
     const std::scoped_lock lock(mutex_);
     ROCKMATE_CHECK(memory_.free(p) == MemoryError::kNone);
   }
+  void copy_down(std::span<std::byte> to, std::span<const std::byte> from) {
+    const std::scoped_lock lock(mutex_);
+    check_place(to);
+    link_.copy_down(to.data(), from.data(), from.size());
+  }
+  void copy_up(std::span<std::byte> to, std::span<const std::byte> from) {
+    const std::scoped_lock lock(mutex_);
+    check_place(from);
+    link_.copy_up(to.data(), from.data(), from.size());
+  }
+  [[nodiscard]] LinkTraffic traffic() const {
+    const std::scoped_lock lock(mutex_);
+    return link_.traffic();
+  }
   /// Whether it lies within one allocation.
   [[nodiscard]] bool holds(const void* begin, std::size_t size) const {
     const std::scoped_lock lock(mutex_);
@@ -53,8 +68,14 @@ class Card {
   }
 
  private:
+  void check_place(std::span<const std::byte> bytes) const {
+    if (memory_.holds(bytes.data(), bytes.size())) return;
+    throw InvalidInput(fmt::format("a copy of {} bytes at {}: not in the memory of the card",
+                                   bytes.size(), static_cast<const void*>(bytes.data())));
+  }
   mutable std::mutex mutex_;
   DeviceMemory memory_;
+  CardLink link_;
 };
 
 class CardMemory : public Memory {
@@ -114,20 +135,33 @@ class VectorKernel : public PreparedKernel {
   std::shared_ptr<Card> card_;
 };
 
-class VectorEngine : public Engine {
+class VectorEngine : public Engine, public LinkedDevice {
  public:
-  explicit VectorEngine(int threads)
-      : threads_(threads), card_(std::make_shared<Card>(vector_device("ve20b").memory)) {}
+  VectorEngine(const VectorDevice& card, int threads)
+      : threads_(threads), card_(std::make_shared<Card>(card.memory)) {}
   [[nodiscard]] std::string_view name() const override { return "vector"; }
   [[nodiscard]] std::unique_ptr<Memory> memory(Bytes size) const override {
     return std::make_unique<CardMemory>(card_, size);
   }
+  void copy_down(std::span<std::byte> to, std::span<const std::byte> from) const override {
+    card_->copy_down(to, from);
+  }
+  void copy_up(std::span<std::byte> to, std::span<const std::byte> from) const override {
+    card_->copy_up(to, from);
+  }
+  [[nodiscard]] LinkTraffic traffic() const override { return card_->traffic(); }
   [[nodiscard]] Bytes workspace(const KernelSpec& spec) const override {
-    if (spec.kernel.kind == OpKind::kFused) return parts_workspace(spec, *this);
+    if (const auto parts = in_parts(spec)) {
+      return parts_workspace({spec.op, *parts, spec.inputs, spec.outputs}, *this,
+                             promised_places(spec));
+    }
     return vector::prepare(spec).workspace;
   }
   [[nodiscard]] std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const override {
-    if (spec.kernel.kind == OpKind::kFused) return prepare_parts(spec, *this);
+    if (const auto parts = in_parts(spec)) {
+      return prepare_parts({spec.op, *parts, spec.inputs, spec.outputs}, *this,
+                           promised_places(spec));
+    }
     return std::make_unique<VectorKernel>(spec, vector::prepare(spec), threads_, card_);
   }
 
@@ -140,12 +174,16 @@ class VectorEngine : public Engine {
 }  // namespace vector
 
 std::unique_ptr<Engine> make_vector_engine(int threads) {
+  return make_vector_engine(vector_device("ve20b"), threads);
+}
+
+std::unique_ptr<Engine> make_vector_engine(const VectorDevice& card, int threads) {
 #if defined(__x86_64__)
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
     throw InvalidInput("the vector engine needs a processor with AVX2 and FMA");
   }
 #endif
-  return std::make_unique<vector::VectorEngine>(kernels::thread_count(threads));
+  return std::make_unique<vector::VectorEngine>(card, kernels::thread_count(threads));
 }
 
 }  // namespace rockmate

@@ -47,7 +47,7 @@ Prepared make_gather_gradient(const KernelView& kernel) {
   fill.wide = is_wide(kernel, kernel.dtype());
   fill.count = element_count(table);
   ve::CopyArguments copy = {};
-  copy.wide = fill.wide;
+  copy.width = fill.wide ? 8 : 4;
   const Strides strides = reference::row_major(table);
   copy.space = make_space(kernel, table, {strides, strides});
   return {[plan = Plan(kernel, table), fill, copy](const Call& call) mutable {

@@ -64,6 +64,8 @@ using Makers = std::array<Maker, kOpKinds>;
 void add_map_kernels(Makers& makers);
 void add_update_kernels(Makers& makers);
 void add_strided_kernels(Makers& makers);
+void add_element_kernels(Makers& makers);
+void add_resize_kernels(Makers& makers);
 void add_part_kernels(Makers& makers);
 void add_product_kernels(Makers& makers);
 void add_convolution_kernels(Makers& makers);
@@ -82,6 +84,10 @@ inline void add(Makers& makers, std::initializer_list<OpKind> kinds, Maker maker
 
 /// The makers' answer; throws InvalidInput that names the op where there is no kernel for it.
 [[nodiscard]] Prepared prepare(const KernelSpec& spec);
+
+/// A fused kernel that runs part by part, runs of point-wise parts as one: its parts as they run.
+/// None: it has a kernel of its own, or is not fused.
+[[nodiscard]] std::optional<Kernel> in_parts(const KernelSpec& spec);
 
 /// Elements of a vector register.
 inline constexpr long kVectorLength = 256;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include "exec/vector/kernel.h"
+#include "exec/nesting.h"
+#include "exec/vector/fused.h"
 
 namespace rockmate::vector {
 namespace {
@@ -10,6 +11,8 @@ Makers make_makers() {
   add_map_kernels(makers);
   add_update_kernels(makers);
   add_strided_kernels(makers);
+  add_element_kernels(makers);
+  add_resize_kernels(makers);
   add_part_kernels(makers);
   add_product_kernels(makers);
   add_convolution_kernels(makers);
@@ -45,9 +48,17 @@ Prepared prepare(const KernelSpec& spec) {
   static const Makers makers = make_makers();
   const KernelView kernel(spec);
   check_formats(kernel);
+  if (kernel.kind == OpKind::kFused) return make_fused(kernel).value();
   const Maker maker = makers[static_cast<std::size_t>(kernel.kind)];
   if (maker == nullptr) kernel.reject("the vector engine has no kernel for it");
   return maker(kernel);
+}
+
+std::optional<Kernel> in_parts(const KernelSpec& spec) {
+  if (spec.kernel.kind != OpKind::kFused || make_fused(KernelView(spec))) return std::nullopt;
+  Kernel nested = spec.kernel;
+  nested.attributes.set("parts", nest_point_runs(nested.attributes.parts()));
+  return nested;
 }
 
 }  // namespace rockmate::vector

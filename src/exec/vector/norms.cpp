@@ -1,7 +1,8 @@
 // Normalisations and their gradients: what a set is, is told by NormPlan.
 
 #include "exec/reference/norm_plan.h"
-#include "exec/vector/kernel.h"
+#include "exec/vector/chains.h"
+#include "exec/vector/fused.h"
 
 namespace rockmate::vector {
 namespace {
@@ -42,7 +43,29 @@ Prepared make_norm(const KernelView& kernel) {
   }};
 }
 
-// (dy, x, mean, variance, scale) -> (dx, dscale, dbias). dx may lie on dy, so it comes last.
+Prepared make_statistics(const KernelView& kernel) {
+  return {[a = norm_arguments(kernel, kernel.shape())](const Call& call) mutable {
+    a.x = call.in(0);
+    a.mean_out = call.out(0);
+    a.variance_out = call.out(1);
+    ROCKMATE_LAUNCH(call, ve_norm, a, a.sets);
+  }};
+}
+
+// dx may lie on dy, so it comes last.
+void launch_gradient(const Call& call, const ve::NormArguments& a) {
+  if (a.dscale != nullptr || a.dbias != nullptr) {
+    if (a.per_element) {
+      ROCKMATE_LAUNCH(call, ve_norm_columns, a, ceil_div(a.length, kVectorLength));
+    } else {
+      const long channels = a.affine_run == 0 ? a.sets : a.period * a.runs;
+      ROCKMATE_LAUNCH(call, ve_norm_channels, a, channels);
+    }
+  }
+  if (a.y != nullptr) ROCKMATE_LAUNCH(call, ve_norm_gradient, a, a.sets);
+}
+
+// (dy, x, mean, variance, scale) -> (dx, dscale, dbias)
 Prepared make_gradient(const KernelView& kernel) {
   const bool has_scale = kernel.inputs.size() > 4;
   return {[a = norm_arguments(kernel, kernel.shape(1)), has_scale](const Call& call) mutable {
@@ -54,15 +77,7 @@ Prepared make_gradient(const KernelView& kernel) {
     a.y = call.out(0);
     a.dscale = call.out(1);
     a.dbias = call.out(2);
-    if (a.dscale != nullptr || a.dbias != nullptr) {
-      if (a.per_element) {
-        ROCKMATE_LAUNCH(call, ve_norm_columns, a, ceil_div(a.length, kVectorLength));
-      } else {
-        const long channels = a.affine_run == 0 ? a.sets : a.period * a.runs;
-        ROCKMATE_LAUNCH(call, ve_norm_channels, a, channels);
-      }
-    }
-    if (a.y != nullptr) ROCKMATE_LAUNCH(call, ve_norm_gradient, a, a.sets);
+    launch_gradient(call, a);
   }};
 }
 
@@ -86,9 +101,34 @@ Prepared make_running_statistics(const KernelView& kernel) {
 
 }  // namespace
 
+Prepared make_clamped_norm_gradient(const KernelView& norm, const ClampedNorm& clamped) {
+  ve::NormArguments a = norm_arguments(norm, norm.shape(1));
+  a.is_clamped = true;
+  a.low = clamped.low;
+  a.high = clamped.high;
+  return {[a, clamped](const Call& call) mutable {
+    const auto in = [&](const std::optional<std::size_t>& i) { return i ? call.in(*i) : nullptr; };
+    const auto out = [&](std::size_t which) {
+      return clamped.outputs[which] ? call.out(*clamped.outputs[which]) : nullptr;
+    };
+    a.dy = in(clamped.dy);
+    a.x = in(clamped.x);
+    a.means = in(clamped.mean);
+    a.variances = in(clamped.variance);
+    a.scale = in(clamped.scale);
+    a.bias = in(clamped.bias);
+    a.y = out(0);
+    a.dscale = out(1);
+    a.dbias = out(2);
+    launch_gradient(call, a);
+  }};
+}
+
 void add_norm_kernels(Makers& makers) {
   using enum OpKind;
   add(makers, {kBatchNorm, kLayerNorm, kGroupNorm}, make_norm);
+  add(makers, {kBatchNormStatistics}, make_statistics);
+  add(makers, {kBatchNormApply}, make_batch_norm_apply);
   add(makers, {kBatchNormGradient, kLayerNormGradient, kGroupNormGradient}, make_gradient);
   add(makers, {kRunningStatistics}, make_running_statistics);
 }

@@ -3,18 +3,12 @@
 #include <algorithm>
 
 namespace rockmate::vector {
-namespace {
 
-struct Axis {
-  long extent;
-  std::array<long, 3> strides;
-};
-
-std::vector<Axis> merged_axes(const Shape& shape, const std::vector<Strides>& operands) {
-  std::vector<Axis> axes;
+std::vector<MergedAxis> merged_axes(const Shape& shape, const std::vector<Strides>& operands) {
+  std::vector<MergedAxis> axes;
   for (std::size_t a = 0; a < shape.size(); ++a) {
     if (shape[a] == 1) continue;
-    Axis axis{shape[a], {}};
+    MergedAxis axis{shape[a], {}};
     for (std::size_t o = 0; o < operands.size(); ++o) axis.strides[o] = operands[o][a];
     bool merges = !axes.empty();
     for (std::size_t o = 0; merges && o < operands.size(); ++o) {
@@ -28,14 +22,11 @@ std::vector<Axis> merged_axes(const Shape& shape, const std::vector<Strides>& op
   return axes;
 }
 
-}  // namespace
-
 ve::Space make_space(const KernelView& kernel, const Shape& shape, std::vector<Strides> operands) {
   constexpr long kShort = 64;
-  std::vector<Axis> axes = merged_axes(shape, operands);
+  std::vector<MergedAxis> axes = merged_axes(shape, operands);
   if (axes.back().extent < kShort) {
-    const auto longest = std::max_element(
-        axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.extent < b.extent; });
+    const auto longest = std::ranges::max_element(axes, {}, &MergedAxis::extent);
     if (longest->extent > 2 * axes.back().extent) std::rotate(longest, longest + 1, axes.end());
   }
   if (axes.size() > ve::kMostAxes) kernel.reject("more axes than the vector engine's kernels take");

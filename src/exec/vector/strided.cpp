@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "exec/vector/space.h"
+#include "exec/vector/elements.h"
+#include "exec/vector/named_functions.h"
 
 namespace rockmate::vector {
 namespace {
@@ -11,27 +12,28 @@ namespace {
 using reference::broadcast_strides;
 using reference::row_major;
 
-ve::Binary binary_of(OpKind kind) {
+ve::Elementwise whole_binary_of(OpKind kind) {
   switch (kind) {
     case OpKind::kAdd:
-      return ve::Binary::kAdd;
+      return ve::Elementwise::kAdd;
     case OpKind::kSub:
-      return ve::Binary::kSub;
+      return ve::Elementwise::kSub;
     case OpKind::kMul:
-      return ve::Binary::kMul;
+      return ve::Elementwise::kMul;
     case OpKind::kDiv:
-      return ve::Binary::kDiv;
+      return ve::Elementwise::kDiv;
     case OpKind::kMaximum:
-      return ve::Binary::kMaximum;
+      return ve::Elementwise::kMaximum;
     default:
-      return ve::Binary::kMinimum;
+      return ve::Elementwise::kMinimum;
   }
 }
 
 Prepared make_binary(const KernelView& kernel) {
+  if (is_whole(kernel.dtype())) return elementwise(kernel, whole_binary_of(kernel.kind));
   const Shape& y = kernel.out_shape();
   ve::BinaryArguments a = {};
-  a.function = binary_of(kernel.kind);
+  a.function = binary_of(kernel.kind).value();
   a.wide = is_wide(kernel, kernel.dtype());
   a.space = make_space(
       kernel, y,
@@ -44,24 +46,23 @@ Prepared make_binary(const KernelView& kernel) {
   }};
 }
 
-// Copies may be of whole numbers too.
-bool is_wide_element(const KernelView& kernel, DType dtype) {
-  if (dtype == DType::kInt64) return true;
-  return dtype == DType::kInt32 ? false : is_wide(kernel, dtype);
-}
-
 // y[i] = factor * x[origin + strided i], plus the addend.
 Prepared strided_copy(const KernelView& kernel, Strides strides, long origin = 0,
                       double factor = 1) {
+  const bool computes = kernel.adds || factor != 1;
+  const long width = bytes_of(kernel, kernel.dtype());
+  if (width == 1 || (computes && is_whole(kernel.dtype()))) {
+    return element_copy(kernel, strides, origin, factor);
+  }
   const Shape& y = kernel.out_shape();
   ve::CopyArguments a = {};
   a.factor = factor;
-  a.computes = kernel.adds || factor != 1;
-  a.wide = a.computes ? is_wide(kernel, kernel.dtype()) : is_wide_element(kernel, kernel.dtype());
+  a.computes = computes;
+  a.width = width;
   std::vector<Strides> operands = {row_major(y), std::move(strides)};
   if (kernel.adds) operands.push_back(row_major(y));
   a.space = make_space(kernel, y, std::move(operands));
-  const long bytes = origin * (a.wide ? 8 : 4);
+  const long bytes = origin * width;
   return {[a, bytes](const Call& call) mutable {
     a.x = static_cast<const std::byte*>(call.in()) + bytes;
     a.addend = call.addend();
@@ -109,10 +110,7 @@ Prepared make_pad(const KernelView& kernel) {
   const Shape& x = kernel.shape();
   const Shape& y = kernel.out_shape();
   const auto& before = kernel.attributes.integers("before");
-  ve::FillArguments fill = {};
-  fill.wide = is_wide(kernel, kernel.dtype());
-  fill.value = kernel.attributes.real("value");
-  fill.count = element_count(y);
+  const Prepared fill = make_fill(kernel);
   Shape part;
   long from = 0;
   long to = 0;
@@ -124,55 +122,13 @@ Prepared make_pad(const KernelView& kernel) {
     to += (first + before[a]) * row_major(y)[a];
   }
   ve::CopyArguments copy = {};
-  copy.wide = fill.wide;
+  copy.width = bytes_of(kernel, kernel.dtype());
   copy.space = make_space(kernel, part, {row_major(y), row_major(x)});
-  const long width = fill.wide ? 8 : 4;
   return {[=](const Call& call) mutable {
-    fill.y = call.out();
-    ROCKMATE_LAUNCH(call, ve_fill, fill, ceil_div(fill.count, ve::kMapStretch));
-    copy.x = static_cast<const std::byte*>(call.in()) + from * width;
-    copy.y = static_cast<std::byte*>(call.out()) + to * width;
+    fill.body(call);
+    copy.x = static_cast<const std::byte*>(call.in()) + from * copy.width;
+    copy.y = static_cast<std::byte*>(call.out()) + to * copy.width;
     ROCKMATE_LAUNCH(call, ve_copy, copy, rows_of(copy.space));
-  }};
-}
-
-// dx = zeros or the addend, plus dy where the slice read.
-Prepared make_slice_gradient(const KernelView& kernel) {
-  const Shape& x = kernel.out_shape();
-  const Shape& y = kernel.shape();
-  const auto& starts = kernel.attributes.integers("starts");
-  const auto& steps = kernel.attributes.integers("steps");
-  Strides strides = row_major(x);
-  long origin = 0;
-  for (std::size_t a = 0; a < starts.size(); ++a) {
-    origin += starts[a] * strides[a];
-    strides[a] *= steps[a];
-  }
-  ve::CopyArguments begin = {};
-  begin.wide = is_wide(kernel, kernel.dtype());
-  begin.space = make_space(kernel, x, {row_major(x), row_major(x)});
-  ve::FillArguments fill = {};
-  fill.wide = begin.wide;
-  fill.count = element_count(x);
-  ve::CopyArguments put = {};
-  put.wide = begin.wide;
-  put.computes = true;
-  put.factor = 1;
-  put.space = make_space(kernel, y, {strides, row_major(y), strides});
-  const long bytes = origin * (begin.wide ? 8 : 4);
-  return {[=](const Call& call) mutable {
-    if (call.addend() == nullptr) {
-      fill.y = call.out();
-      ROCKMATE_LAUNCH(call, ve_fill, fill, ceil_div(fill.count, ve::kMapStretch));
-    } else if (call.addend() != call.out()) {
-      begin.x = call.addend();
-      begin.y = call.out();
-      ROCKMATE_LAUNCH(call, ve_copy, begin, rows_of(begin.space));
-    }
-    put.x = call.in();
-    put.y = static_cast<std::byte*>(call.out()) + bytes;
-    put.addend = put.y;
-    ROCKMATE_LAUNCH(call, ve_copy, put, rows_of(put.space));
   }};
 }
 
@@ -186,7 +142,6 @@ void add_strided_kernels(Makers& makers) {
   add(makers, {kSlice}, make_slice);
   add(makers, {kReshape}, make_reshape);
   add(makers, {kPad}, make_pad);
-  add(makers, {kSliceGradient}, make_slice_gradient);
 }
 
 }  // namespace rockmate::vector

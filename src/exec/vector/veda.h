@@ -158,6 +158,12 @@ VEDAresult vedaMemsetD64(VEDAdeviceptr to, uint64_t value, size_t count);
 VEDAresult vedaMemsetD128(VEDAdeviceptr to, uint64_t x, uint64_t y, size_t count);
 VEDAresult vedaMemsetD2D8(VEDAdeviceptr to, size_t pitch, uint8_t value, size_t width,
                           size_t height);
+VEDAresult vedaMemsetD2D16(VEDAdeviceptr to, size_t pitch, uint16_t value, size_t width,
+                           size_t height);
+VEDAresult vedaMemsetD2D64(VEDAdeviceptr to, size_t pitch, uint64_t value, size_t width,
+                           size_t height);
+VEDAresult vedaMemsetD2D128(VEDAdeviceptr to, size_t pitch, uint64_t x, uint64_t y, size_t width,
+                            size_t height);
 VEDAresult vedaMemsetD2D32(VEDAdeviceptr to, size_t pitch, uint32_t value, size_t width,
                            size_t height);
 

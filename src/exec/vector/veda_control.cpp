@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "exec/vector/kernels/kernels.h"
+#include "exec/vector/counting.h"
 #include "exec/vector/veda_state.h"
 
 using namespace rockmate::vector;  // NOLINT: what follows is C, made of it
@@ -64,22 +64,38 @@ VEDAresult for_device(VEDAdevice device, const F& f) {
   });
 }
 
-std::uint64_t run_kernel(rockmate::ve::Entry entry, const DeviceArguments& arguments) {
+// Core after core, each with its share of the tasks. What a program touches is taken to fit the
+// cache where it moves no more bytes than that holds.
+std::uint64_t run_kernel(const char* name, rockmate::ve::Entry entry,
+                         const DeviceArguments& arguments) {
   const std::vector<rockmate::ve::Range> ranges = arguments.ranges();
+  const std::int64_t first = arguments.i64(1);
+  const std::int64_t tasks = arguments.i64(2) - first;
+  CountedLaunch launch{name, tasks, {}};
+  std::uint64_t moved = 0;
+  for (int core = 0; core < arguments.cores(); ++core) {
+    const Share share = share_of(tasks, core, arguments.cores());
+    rockmate::ve::core = {};
+    rockmate::ve::core.checks = true;
+    rockmate::ve::core.ranges = ranges.data();
+    rockmate::ve::core.range_count = static_cast<int>(ranges.size());
+    if (share.end > share.begin)
+      entry(arguments.address(0), first + share.begin, first + share.end);
+    launch.cores.push_back(rockmate::ve::core.counters);
+    moved += rockmate::ve::core.counters.line_bytes;
+  }
   rockmate::ve::core = {};
-  rockmate::ve::core.checks = true;
-  rockmate::ve::core.ranges = ranges.data();
-  rockmate::ve::core.range_count = static_cast<int>(ranges.size());
-  entry(arguments.address(0), arguments.i64(1), arguments.i64(2));
-  rockmate::ve::core = {};
+  const rockmate::VectorDevice& card = arguments.card();
+  const bool fits_cache = moved <= static_cast<std::uint64_t>(card.cache.count());
+  arguments.take(model_launch(launch, card, fits_cache).seconds - card.launch);
   return 0;
 }
 
 void register_kernels() {
   std::map<std::string, DeviceFunction> functions;
-#define VE_REGISTER(kernel)                                   \
-  functions[#kernel] = [](const DeviceArguments& arguments) { \
-    return run_kernel(rockmate::ve::kernel, arguments);       \
+#define VE_REGISTER(kernel)                                      \
+  functions[#kernel] = [](const DeviceArguments& arguments) {    \
+    return run_kernel(#kernel, rockmate::ve::kernel, arguments); \
   };
   VE_KERNELS(VE_REGISTER)
 #undef VE_REGISTER

@@ -28,6 +28,9 @@ class DeviceArguments {
   /// Gives memory to an argument of SetVPtr that has none.
   [[nodiscard]] MemoryError allocate(int index, std::uint64_t size) const;
   [[nodiscard]] int cores() const { return cores_; }
+  [[nodiscard]] const VectorDevice& card() const { return *card_; }
+  /// What the function takes on its stream's clock, beside its launch.
+  void take(Seconds time) const { taken_ += time; }
   /// What a vector program may touch: all that is allocated on the card, and the arguments'
   /// buffers.
   [[nodiscard]] std::vector<ve::Range> ranges() const;
@@ -38,6 +41,8 @@ class DeviceArguments {
   std::map<int, std::vector<std::byte>> buffers_;
   DeviceMemory* memory_ = nullptr;
   int cores_ = 1;
+  const VectorDevice* card_ = nullptr;
+  mutable Seconds taken_;
 };
 using DeviceFunction = std::function<std::uint64_t(const DeviceArguments&)>;
 
@@ -45,7 +50,8 @@ using DeviceFunction = std::function<std::uint64_t(const DeviceArguments&)>;
 void set_cards(std::vector<VectorDevice> cards);
 /// Replaces a module of that name.
 void register_module(const std::string& name, std::map<std::string, DeviceFunction> functions);
-/// All kernels of kernels.h, each as (stack buffer of its arguments, first task, end of tasks).
+/// All kernels of kernels.h, each as (stack buffer of its arguments, first task, end of tasks), on
+/// all cores of its stream; they take the time of the cycle model.
 inline constexpr const char* kKernelModule = "librockmate_kernels.vso";
 
 /// The modelled clock of a stream of the current context: calls and copies, one behind the other.

@@ -46,9 +46,11 @@ namespace rockmate::vector {
 
 // Puts arguments together, and brings back what their buffers hold afterwards.
 struct LaunchAccess {
-  static MemoryError prepare(const VEDAargs_data& from, DeviceMemory& memory, int cores,
-                             DeviceArguments& to) {
+  static Seconds taken(const DeviceArguments& arguments) { return arguments.taken_; }
+  static MemoryError prepare(const VEDAargs_data& from, DeviceMemory& memory,
+                             const VectorDevice& card, int cores, DeviceArguments& to) {
     to.memory_ = &memory;
+    to.card_ = &card;
     to.cores_ = cores;
     to.values_ = from.values;
     for (const auto& [index, pointer] : from.places) {
@@ -172,32 +174,32 @@ VEDAresult vedaArgsSetStack(VEDAargs args, int index, void* buffer, VEDAargs_int
 
 VEDAresult vedaLaunchKernelEx(VEDAfunction function, VEDAstream stream, VEDAargs args,
                               int destroy_args, uint64_t* result) {
-  return on_stream(
-      stream, [&](Library& all, VEDAcontext_data& context, DeviceMemory& memory, Stream& on) {
-        if (function.ptr == 0) return VEDA_ERROR_UNKNOWN_KERNEL;
-        const auto found = all.arguments.find(args);
-        if (found == all.arguments.end()) return VEDA_ERROR_INVALID_ARGS;
-        const Profiled profiled(all, VEDA_PROFILER_LAUNCH_KERNEL, context.device, stream);
-        const auto& card = all.cards[static_cast<std::size_t>(context.device)];
-        DeviceArguments arguments;
-        const int cores = context.streams.size() == 1 ? card.cores : 1;
-        const MemoryError error = LaunchAccess::prepare(*found->second, memory, cores, arguments);
-        if (error != MemoryError::kNone) return to_result(error);
-        try {
-          const std::uint64_t value =
-              (*reinterpret_cast<const DeviceFunction*>(function.ptr))(arguments);
-          if (result != nullptr) *result = value;
-          LaunchAccess::bring_back(*found->second, arguments);
-        } catch (const rockmate::ve::AccessViolation&) {
-          on.failure = VEDA_ERROR_VEO_COMMAND_EXCEPTION;
-        } catch (const std::exception&) {
-          on.failure = VEDA_ERROR_VEO_COMMAND_EXCEPTION;
-        }
-        on.clock += card.launch;
-        on.pending = true;
-        if (destroy_args != 0) all.arguments.erase(found);
-        return VEDA_SUCCESS;
-      });
+  return on_stream(stream, [&](Library& all, VEDAcontext_data& context, DeviceMemory& memory,
+                               Stream& on) {
+    if (function.ptr == 0) return VEDA_ERROR_UNKNOWN_KERNEL;
+    const auto found = all.arguments.find(args);
+    if (found == all.arguments.end()) return VEDA_ERROR_INVALID_ARGS;
+    const Profiled profiled(all, VEDA_PROFILER_LAUNCH_KERNEL, context.device, stream);
+    const auto& card = all.cards[static_cast<std::size_t>(context.device)];
+    DeviceArguments arguments;
+    const int cores = context.streams.size() == 1 ? card.cores : 1;
+    const MemoryError error = LaunchAccess::prepare(*found->second, memory, card, cores, arguments);
+    if (error != MemoryError::kNone) return to_result(error);
+    try {
+      const std::uint64_t value =
+          (*reinterpret_cast<const DeviceFunction*>(function.ptr))(arguments);
+      if (result != nullptr) *result = value;
+      LaunchAccess::bring_back(*found->second, arguments);
+    } catch (const rockmate::ve::AccessViolation&) {
+      on.failure = VEDA_ERROR_VEO_COMMAND_EXCEPTION;
+    } catch (const std::exception&) {
+      on.failure = VEDA_ERROR_VEO_COMMAND_EXCEPTION;
+    }
+    on.clock += card.launch + LaunchAccess::taken(arguments);
+    on.pending = true;
+    if (destroy_args != 0) all.arguments.erase(found);
+    return VEDA_SUCCESS;
+  });
 }
 VEDAresult vedaLaunchKernel(VEDAfunction function, VEDAstream stream, VEDAargs args) {
   return vedaLaunchKernelEx(function, stream, args, 0, nullptr);

@@ -6,13 +6,10 @@
 #include "exec/vector/veda_state.h"
 
 using namespace rockmate::vector;  // NOLINT: what follows is C, made of it
-using rockmate::Bytes;
 
 namespace {
 
 using Stream = VEDAcontext_data::Stream;
-
-Bytes bytes(size_t size) { return Bytes(static_cast<std::int64_t>(size)); }
 
 void take(Stream& stream, rockmate::Seconds time) {
   stream.clock += time;
@@ -116,8 +113,7 @@ VEDAresult vedaMemcpyHtoDAsync(VEDAdeviceptr to, const void* from, size_t size, 
         std::byte* place = nullptr;
         const MemoryError error = memory.find(bits_of(to), size, place);
         if (error != MemoryError::kNone) return to_result(error);
-        std::memcpy(place, from, size);
-        take(on, rockmate::copy_down(bytes(size)));
+        take(on, context.link.copy_down(place, from, size));
         return VEDA_SUCCESS;
       });
 }
@@ -131,8 +127,7 @@ VEDAresult vedaMemcpyDtoHAsync(void* to, VEDAdeviceptr from, size_t size, VEDAst
         std::byte* place = nullptr;
         const MemoryError error = memory.find(bits_of(from), size, place);
         if (error != MemoryError::kNone) return to_result(error);
-        std::memcpy(to, place, size);
-        take(on, rockmate::copy_up(bytes(size)));
+        take(on, context.link.copy_up(to, place, size));
         return VEDA_SUCCESS;
       });
 }
@@ -178,6 +173,19 @@ VEDAresult vedaMemsetD128(VEDAdeviceptr to, uint64_t x, uint64_t y, size_t count
 VEDAresult vedaMemsetD2D8(VEDAdeviceptr to, size_t pitch, uint8_t value, size_t width,
                           size_t height) {
   return fill(to, pitch, &value, sizeof(value), width, height);
+}
+VEDAresult vedaMemsetD2D16(VEDAdeviceptr to, size_t pitch, uint16_t value, size_t width,
+                           size_t height) {
+  return fill(to, pitch, &value, sizeof(value), width, height);
+}
+VEDAresult vedaMemsetD2D64(VEDAdeviceptr to, size_t pitch, uint64_t value, size_t width,
+                           size_t height) {
+  return fill(to, pitch, &value, sizeof(value), width, height);
+}
+VEDAresult vedaMemsetD2D128(VEDAdeviceptr to, size_t pitch, uint64_t x, uint64_t y, size_t width,
+                            size_t height) {
+  const std::uint64_t pattern[2] = {x, y};
+  return fill(to, pitch, pattern, sizeof(pattern), width, height);
 }
 VEDAresult vedaMemsetD2D32(VEDAdeviceptr to, size_t pitch, uint32_t value, size_t width,
                            size_t height) {

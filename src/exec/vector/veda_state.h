@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/vector/card_link.h"
 #include "exec/vector/veda_device.h"
 
 /// Arguments of a launch that is being put together.
@@ -33,6 +34,7 @@ struct VEDAcontext_data {
   };
   int device;
   std::vector<Stream> streams;
+  rockmate::vector::CardLink link;
 };
 
 namespace rockmate::vector {

@@ -72,14 +72,20 @@ double read_number(std::span<const std::byte> bytes, DType dtype) {
   return static_cast<double>(value);
 }
 
+// A device's own engine, or that of the run.
+std::unique_ptr<Engine> engine_of(const Pipeline& pipeline, const RankPlace& place,
+                                  const PipelineRunOptions& options) {
+  const std::string& own = pipeline.cluster.devices[place.rank].engine;
+  return make_engine(own.empty() ? options.engine : own, options.threads);
+}
+
 }  // namespace
 
 Bytes needed_by_rank(const TrainingModel& micro_batch, const Pipeline& pipeline,
                      Transport& transport, const PipelineRunOptions& options) {
   const Pipeline with_messages = lowered(pipeline);
   const RankPlace place = place_of(with_messages, transport, options.replicas);
-  const RankEngine engine(make_engine(options.engine, options.threads), transport,
-                          options.deadline);
+  const RankEngine engine(engine_of(pipeline, place, options), transport, options.deadline);
   const RankModel rank = model_of(micro_batch, with_messages, place, engine, options.max_blocks);
   const Bytes memory = pipeline.cluster.devices[place.rank].memory;
   return try_runs(rank.model.graph, rank.runs, TakeOver::kWhereEqual, memory, {}).needed;
@@ -92,7 +98,7 @@ struct PipelineRank::State {
         transport(ranks),
         pipeline(lowered(planned)),
         place(place_of(pipeline, ranks, chosen.replicas)),
-        engine(make_engine(chosen.engine, chosen.threads), ranks, chosen.deadline),
+        engine(engine_of(pipeline, place, chosen), ranks, chosen.deadline),
         rank(model_of(micro_batch, pipeline, place, engine, chosen.max_blocks)),
         plan(plan_of(rank, pipeline, place.rank)),
         machine(rank.model, resolve(rank.model, plan), engine, false),

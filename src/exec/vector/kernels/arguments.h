@@ -65,13 +65,98 @@ struct BinaryArguments {
   Space space;  ///< y, a, b
 };
 
-/// y = x, or factor * x + addend where `computes`. Elements of 4 or 8 bytes.
+/// y = x, or, of real numbers, factor * x + addend where `computes`.
 struct CopyArguments {
-  bool wide, computes;
+  long width;  ///< of an element, in bytes: 1, 4 or 8
+  bool computes;
   double factor;
   const void *x, *addend;
   void* y;
   Space space;  ///< y, x, addend
+};
+
+/// Elements of any type, one of the result after the other. Tasks: stretches of kMapStretch
+/// elements of it.
+enum class Element : int { kFloat32, kFloat64, kInt32, kInt64, kByte };
+enum class Elementwise : int {
+  kCast,  // first: they have one operand
+  kTruth,
+  kNot,
+  kScale,
+  kTrilu,
+  kFill,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMaximum,
+  kMinimum,
+  kEqual,
+  kLess,
+  kLessOrEqual,
+  kGreater,
+  kGreaterOrEqual,
+  kAnd,
+  kOr,
+  kWhere
+};
+struct ElementsArguments {
+  Elementwise function;
+  Element types[3];  ///< of the operands
+  Element result;
+  const void* operands[3];
+  void* y;
+  long count;
+  int rank;  ///< of the result
+  long extents[kMostAxes];
+  long strides[3][kMostAxes];  ///< of the operands
+  bool is_even[3];             ///< an operand whose elements lie as those of the result
+  double factor, offset;       ///< kScale
+  long value;                  ///< kFill
+  bool upper;                  ///< kTrilu
+  long width, height, diagonal;
+};
+
+/// How an operand moves as the elements of the result do, which are `rows` of `length`.
+enum class Spread : int {
+  kBeside,   ///< with them
+  kChannel,  ///< a number for each row, again after `channels` rows
+  kColumn,   ///< a row of numbers
+  kScalar
+};
+/// An operand of a chain; where there is a mean, a batch norm's application to it.
+struct ChainOperand {
+  const void* data;
+  Spread spread;
+  const void *mean, *variance, *scale, *bias;
+  Spread numbers;  ///< of these
+  double epsilon;
+};
+enum class ChainVerb : int {
+  kMap,       ///< v = f(v)
+  kBinary,    ///< v = f(v, operand)
+  kReversed,  ///< v = f(operand, v)
+  kSlope,     ///< v = v f'(operand): a gradient and what was saved for it
+  kSlopeOf    ///< v = operand f'(v)
+};
+struct ChainStep {
+  ChainVerb verb;
+  Function function;
+  Binary binary;
+  double p, q;  ///< of the function
+  ChainOperand operand;
+};
+/// Point-wise steps from an operand to a result, in registers. Tasks: rows; of one row, stretches
+/// of kMapStretch elements.
+constexpr int kMostSteps = 12;
+struct ChainArguments {
+  bool wide;
+  long rows, length, channels;
+  ChainOperand first;
+  int count;
+  ChainStep steps[kMostSteps];
+  void* y;
+  void* mask;  ///< of the last step, of one row; null: none
 };
 
 /// Tasks: stretches of kMapStretch elements.
@@ -154,11 +239,13 @@ struct ConvPoolArguments {
 
 /// As NormPlan (src/exec/reference/norm_plan.h); elements of a run are element_stride apart.
 struct NormArguments {
-  bool wide, per_element, relu;
+  bool wide, per_element;
   const void *x, *dy, *scale, *bias, *means, *variances;
   void *y, *mean_out, *variance_out, *dscale, *dbias;
   long sets, runs, length, set_stride, run_stride, element_stride, period, affine_set, affine_run;
   double epsilon;
+  bool is_clamped;  ///< a gradient: low < y < high, made again of x, lets dy pass
+  double low, high;
 };
 
 struct RunningArguments {
@@ -178,6 +265,20 @@ struct PoolArguments {
   Grid grid;
   long planes;
   long pads_before[kMostAxes], pads_behind[kMostAxes];
+};
+
+/// Along each axis a result lies between two pixels, or on one. Tasks: stretches of kPoolStretch
+/// results (of pixels, in gradients).
+/// Pixel p is a source of no result before max(0, (p - 1) * result / image - kResizeMargin).
+constexpr long kResizeMargin = 1;
+struct ResizeArguments {
+  bool wide, is_nearest, aligns_corners;
+  const void* x;
+  void* y;
+  int rank;
+  long image[kMostAxes], result[kMostAxes];
+  long reach[kMostAxes];  ///< how many results, from the first one on, a pixel may be a source of
+  long planes, pixels, results;
 };
 
 /// Lines of elements `stride` apart. Tasks: lines.
@@ -229,12 +330,13 @@ struct GatherArguments {
   long picks, outer, rows, width;
 };
 
-/// Tasks: registers of blocks of four elements.
+/// Tasks: registers of blocks of elements, which share a draw of numbers.
+constexpr long kDropoutBlock = 4;
 struct DropoutArguments {
   bool wide;
   const void* x;
   void* y;
-  long count;
+  long count, first_block;
   double rate, scale;
   uint64_t seed;
   uint32_t stream, step;
@@ -245,7 +347,7 @@ enum class Reduction : int { kSum, kMaximum, kMinimum };
 struct ReduceArguments {
   Reduction function;
   bool wide, inner_is_reduced;
-  const void* x;
+  const void *x, *dy, *extremum;  ///< the last two: of an extremum's gradient, which writes like x
   void* y;
   double share;
   int kept_rank, reduced_rank;

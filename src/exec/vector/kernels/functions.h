@@ -180,4 +180,26 @@ VE_LANES __vr pow(Vr x, double exponent, int vl) {
   return exp(mul(exponent, log(x, vl), vl), vl);
 }
 
+// By a vector of one element: a call would cost the vector registers.
+VE_LANES double root(double x) {
+  return _vel_lvsd_svs(_vel_vfsqrtd_vvl(_vel_vbrdd_vsl(x, 1), 1), 0);
+}
+
+VE_LANES __vr combine(Binary function, Vr a, Vr b, int vl) {
+  switch (function) {
+    case Binary::kAdd:
+      return add(a, b, vl);
+    case Binary::kSub:
+      return sub(a, b, vl);
+    case Binary::kMul:
+      return mul(a, b, vl);
+    case Binary::kDiv:
+      return div(a, b, vl);
+    case Binary::kMaximum:
+      return choose(_vel_vfmkdgt_mvl(_vel_vfcmpd_vvvl(b, a, vl), vl), b, a, vl);
+    default:
+      return choose(_vel_vfmkdgt_mvl(_vel_vfcmpd_vvvl(a, b, vl), vl), b, a, vl);
+  }
+}
+
 }  // namespace rockmate::ve

@@ -21,6 +21,10 @@
   X(ve_binary)                 \
   X(ve_copy)                   \
   X(ve_fill)                   \
+  X(ve_elements)               \
+  X(ve_chain)                  \
+  X(ve_resize)                 \
+  X(ve_resize_gradient)        \
   X(ve_outer)                  \
   X(ve_dot)                    \
   X(ve_conv)                   \
@@ -46,6 +50,7 @@
   X(ve_gather_gradient)        \
   X(ve_dropout)                \
   X(ve_reduce)                 \
+  X(ve_extremum_gradient)      \
   X(ve_clip_factor)
 
 namespace rockmate::ve {

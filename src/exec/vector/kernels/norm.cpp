@@ -30,15 +30,19 @@ VE_LANES __vr scales(const NormArguments& a, const void* from, long place, doubl
   return a.per_element ? Real<T>::load(p, 1, vl) : _vel_vbrdd_vsl(double(scalar(p)), vl);
 }
 
-// By a vector of one element: a call would cost the vector registers.
-VE_LANES double root(double x) {
-  return _vel_lvsd_svs(_vel_vfsqrtd_vvl(_vel_vbrdd_vsl(x, 1), 1), 0);
+template <class T>
+inline double inverse_deviation(const NormArguments& a, long set) {
+  return 1 / root(double(scalar(static_cast<const T*>(a.variances) + set)) + a.epsilon);
 }
 
+// Rounded as they are written: batch norm is the same in one op or in two.
+struct Statistics {
+  double mean, variance;
+};
+
 template <class T>
-void norm_set(const NormArguments& a, long set) {
+Statistics statistics_of(const NormArguments& a, long set) {
   const T* x = static_cast<const T*>(a.x);
-  T* y = static_cast<T*>(a.y);
   const double count = double(a.runs * a.length);
   const int lanes = lanes_used(a);
   __vr sum = zero(int(kLanes));
@@ -51,18 +55,27 @@ void norm_set(const NormArguments& a, long set) {
     const __vr distance = add(-mean, Real<T>::load(x + at, a.element_stride, vl), vl);
     sum = _vel_vfmadd_vvvvvl(sum, distance, distance, sum, vl);
   });
-  const double variance = sum_of(sum, lanes) / count;
-  const double inverse = 1 / root(variance + a.epsilon);
+  return {double(T(mean)), double(T(sum_of(sum, lanes) / count))};
+}
+
+template <class T>
+void norm_set(const NormArguments& a, long set) {
+  const T* x = static_cast<const T*>(a.x);
+  T* y = static_cast<T*>(a.y);
+  const Statistics found = statistics_of<T>(a, set);
+  const double inverse = 1 / root(found.variance + a.epsilon);
+  if (a.mean_out != nullptr) put_scalar(static_cast<T*>(a.mean_out) + set, T(found.mean));
+  if (a.variance_out != nullptr) {
+    put_scalar(static_cast<T*>(a.variance_out) + set, T(found.variance));
+  }
+  if (y == nullptr) return;
   for_each_register(a, set, [&](long at, long place, int vl) {
-    const __vr distance = add(-mean, Real<T>::load(x + at, a.element_stride, vl), vl);
+    const __vr distance = add(-found.mean, Real<T>::load(x + at, a.element_stride, vl), vl);
     const __vr normal = mul(inverse, distance, vl);
-    __vr result =
+    const __vr result =
         fma(normal, scales<T>(a, a.scale, place, 1, vl), scales<T>(a, a.bias, place, 0, vl), vl);
-    if (a.relu) result = choose(_vel_vfmkdlt_mvl(result, vl), zero(vl), result, vl);
     Real<T>::store(result, y + at, a.element_stride, vl);
   });
-  if (a.mean_out != nullptr) put_scalar(static_cast<T*>(a.mean_out) + set, T(mean));
-  if (a.variance_out != nullptr) put_scalar(static_cast<T*>(a.variance_out) + set, T(variance));
 }
 
 template <class T>
@@ -70,16 +83,24 @@ void norm(const NormArguments& a, long begin, long end) {
   for (const long r : repeat(end - begin)) norm_set<T>(a, begin + r);
 }
 
+// The gradient at a place; behind a clamp, where its operand, y of x, lies within.
 template <class T>
-inline double inverse_deviation(const NormArguments& a, long set) {
-  return 1 / root(double(scalar(static_cast<const T*>(a.variances) + set)) + a.epsilon);
+VE_LANES __vr gradient_at(const NormArguments& a, long at, long place, Vr distance, double inverse,
+                          int vl) {
+  const __vr g = Real<T>::load(static_cast<const T*>(a.dy) + at, a.element_stride, vl);
+  if (!a.is_clamped) return g;
+  apart();
+  const __vr y = fma(mul(inverse, distance, vl), scales<T>(a, a.scale, place, 1, vl),
+                     scales<T>(a, a.bias, place, 0, vl), vl);
+  const __vm256 passes =
+      _vel_andm_mmm(is_positive(add(-a.low, y, vl), vl), is_positive(sub(a.high, y, vl), vl));
+  return choose(passes, g, 0.0, vl);
 }
 
 // dx = (g - mean(g) - n mean(g n)) / deviation with g = dy scale, n = (x - mean) / deviation
 template <class T>
 void gradient_set(const NormArguments& a, long set) {
   const T* x = static_cast<const T*>(a.x);
-  const T* dy = static_cast<const T*>(a.dy);
   T* dx = static_cast<T*>(a.y);
   const double mean = double(scalar(static_cast<const T*>(a.means) + set));
   const double inverse = inverse_deviation<T>(a, set);
@@ -88,18 +109,18 @@ void gradient_set(const NormArguments& a, long set) {
   __vr sum = zero(int(kLanes));
   __vr product = zero(int(kLanes));
   for_each_register(a, set, [&](long at, long place, int vl) {
-    const __vr g =
-        mul(Real<T>::load(dy + at, a.element_stride, vl), scales<T>(a, a.scale, place, 1, vl), vl);
     const __vr distance = add(-mean, Real<T>::load(x + at, a.element_stride, vl), vl);
+    const __vr g = mul(gradient_at<T>(a, at, place, distance, inverse, vl),
+                       scales<T>(a, a.scale, place, 1, vl), vl);
     sum = _vel_vfaddd_vvvvl(sum, g, sum, vl);
     product = _vel_vfmadd_vvvvvl(product, g, distance, product, vl);
   });
   const double mean_g = sum_of(sum, lanes) / count;
   const double slope = sum_of(product, lanes) / count * inverse * inverse;
   for_each_register(a, set, [&](long at, long place, int vl) {
-    const __vr g =
-        mul(Real<T>::load(dy + at, a.element_stride, vl), scales<T>(a, a.scale, place, 1, vl), vl);
     const __vr distance = add(-mean, Real<T>::load(x + at, a.element_stride, vl), vl);
+    const __vr g = mul(gradient_at<T>(a, at, place, distance, inverse, vl),
+                       scales<T>(a, a.scale, place, 1, vl), vl);
     const __vr rest = fma(-slope, distance, add(-mean_g, g, vl), vl);
     Real<T>::store(mul(inverse, rest, vl), dx + at, a.element_stride, vl);
   });
@@ -114,7 +135,6 @@ void norm_gradient(const NormArguments& a, long begin, long end) {
 template <class T>
 void channel_sums(const NormArguments& a, long channel) {
   const T* x = static_cast<const T*>(a.x);
-  const T* dy = static_cast<const T*>(a.dy);
   const int lanes = lanes_used(a);
   const bool owns_set = a.affine_run == 0;
   const long rounds = owns_set ? a.runs : a.sets / a.period;
@@ -125,17 +145,18 @@ void channel_sums(const NormArguments& a, long channel) {
     const long run = owns_set ? r : channel % a.runs;
     const long first = set * a.set_stride + run * a.run_stride;
     const double mean = double(scalar(static_cast<const T*>(a.means) + set));
+    const double inverse = inverse_deviation<T>(a, set);
     __vr sum = zero(int(kLanes));
     __vr product = zero(int(kLanes));
     for_lanes(0, a.length, [&](long at, int vl) {
       const long place = first + at * a.element_stride;
-      const __vr g = Real<T>::load(dy + place, a.element_stride, vl);
       const __vr distance = add(-mean, Real<T>::load(x + place, a.element_stride, vl), vl);
+      const __vr g = gradient_at<T>(a, place, channel, distance, inverse, vl);
       sum = _vel_vfaddd_vvvvl(sum, g, sum, vl);
       product = _vel_vfmadd_vvvvvl(product, g, distance, product, vl);
     });
     bias_sum += sum_of(sum, lanes);
-    scale_sum += sum_of(product, lanes) * inverse_deviation<T>(a, set);
+    scale_sum += sum_of(product, lanes) * inverse;
   }
   if (a.dscale != nullptr) put_scalar(static_cast<T*>(a.dscale) + channel, T(scale_sum));
   if (a.dbias != nullptr) put_scalar(static_cast<T*>(a.dbias) + channel, T(bias_sum));

@@ -74,7 +74,7 @@ void dropout(const DropoutArguments& a, long begin, long end) {
   T* y = static_cast<T*>(a.y);
   const long blocks = (a.count + 3) / 4;
   for_lanes(begin * kLanes, least(end * kLanes, blocks), [&](long block, int vl) {
-    const Words words = philox(a, block, vl);
+    const Words words = philox(a, a.first_block + block, vl);
 #pragma GCC unroll 4
     for (int w = 0; w < 4; ++w) {
       // The last block may be short of its last words.
@@ -150,12 +150,80 @@ void reduce(const ReduceArguments& a, long begin, long end) {
   }
 }
 
+// Elements that equal the extremum share its gradient evenly.
+template <class T>
+void extremum_gradient_line(const ReduceArguments& a, long o) {
+  const long start = place_of(a.kept, a.kept_strides, a.kept_rank, o);
+  const double best = double(scalar(static_cast<const T*>(a.extremum) + o));
+  const auto equals = [&](long at, int vl) __attribute__((always_inline)) {
+    const __vr v = Real<T>::load(static_cast<const T*>(a.x) + at, 1, vl);
+    const __vm256 mask = _vel_vfmkdeq_mvl(_vel_vfcmpd_vsvl(best, v, vl), vl);
+    return choose(mask, _vel_vbrdd_vsl(1.0, vl), 0.0, vl);
+  };
+  __vr counts = zero(int(kLanes));
+  for (const long r : repeat(a.repeats)) {
+    const long line = start + place_of(a.reduced, a.reduced_strides, a.reduced_rank, r);
+    for_lanes(0, a.inner, [&](long at, int vl) {
+      counts = _vel_vfaddd_vvvvl(counts, equals(line + at, vl), counts, vl);
+    });
+  }
+  const double count = sum_of(counts, int(least(kLanes, a.inner)));
+  const double dy = double(scalar(static_cast<const T*>(a.dy) + o));
+  const double share = count > 0 ? dy / count : 0;
+  for (const long r : repeat(a.repeats)) {
+    const long line = start + place_of(a.reduced, a.reduced_strides, a.reduced_rank, r);
+    for_lanes(0, a.inner, [&](long at, int vl) {
+      Real<T>::store(mul(share, equals(line + at, vl), vl), static_cast<T*>(a.y) + line + at, 1,
+                     vl);
+    });
+  }
+}
+
+// The same for a register of columns.
+template <class T>
+void extremum_gradient_columns(const ReduceArguments& a, long o, long column, int vl) {
+  const long start = column + place_of(a.kept, a.kept_strides, a.kept_rank, o);
+  const long result = o * a.inner + column;
+  const __vr best = Real<T>::load(static_cast<const T*>(a.extremum) + result, 1, vl);
+  const auto equals = [&](long r) __attribute__((always_inline)) {
+    const long at = start + place_of(a.reduced, a.reduced_strides, a.reduced_rank, r);
+    const __vr v = Real<T>::load(static_cast<const T*>(a.x) + at, 1, vl);
+    const __vm256 mask = _vel_vfmkdeq_mvl(_vel_vfcmpd_vvvl(best, v, vl), vl);
+    return choose(mask, _vel_vbrdd_vsl(1.0, vl), 0.0, vl);
+  };
+  __vr counts = zero(vl);
+  for (const long r : repeat(a.repeats)) counts = add(counts, equals(r), vl);
+  const __vr dy = Real<T>::load(static_cast<const T*>(a.dy) + result, 1, vl);
+  const __vr safe = _vel_vfmaxd_vsvl(1.0, counts, vl);
+  const __vr share = div(dy, safe, vl);
+  for (const long r : repeat(a.repeats)) {
+    const long at = start + place_of(a.reduced, a.reduced_strides, a.reduced_rank, r);
+    Real<T>::store(mul(share, equals(r), vl), static_cast<T*>(a.y) + at, 1, vl);
+  }
+}
+
+template <class T>
+void extremum_gradient(const ReduceArguments& a, long begin, long end) {
+  if (a.inner_is_reduced) {
+    for (const long r : repeat(end - begin)) extremum_gradient_line<T>(a, begin + r);
+    return;
+  }
+  const long registers = (a.inner + kLanes - 1) / kLanes;
+  const long width = (a.inner + registers - 1) / registers;
+  for (long task = begin; task < end; ++task) {
+    const long column = task % registers * width;
+    const int vl = int(least(width, a.inner - column));
+    if (vl > 0) extremum_gradient_columns<T>(a, task / registers, column, vl);
+  }
+}
+
 }  // namespace
 
 VE_KERNEL(ve_gather, GatherArguments, gather)
 VE_KERNEL(ve_gather_gradient, GatherArguments, gather_gradient)
 VE_KERNEL(ve_dropout, DropoutArguments, dropout)
 VE_KERNEL(ve_reduce, ReduceArguments, reduce)
+VE_KERNEL(ve_extremum_gradient, ReduceArguments, extremum_gradient)
 
 // By scalars: indices are few.
 extern "C" void ve_check(const void* arguments, long, long) {

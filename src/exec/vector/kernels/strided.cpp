@@ -20,23 +20,6 @@ inline Offsets row_offsets(const Space& space, long row) {
   return offsets;
 }
 
-VE_LANES __vr combine(Binary function, Vr a, Vr b, int vl) {
-  switch (function) {
-    case Binary::kAdd:
-      return add(a, b, vl);
-    case Binary::kSub:
-      return sub(a, b, vl);
-    case Binary::kMul:
-      return mul(a, b, vl);
-    case Binary::kDiv:
-      return div(a, b, vl);
-    case Binary::kMaximum:
-      return choose(_vel_vfmkdgt_mvl(_vel_vfcmpd_vvvl(b, a, vl), vl), b, a, vl);
-    default:
-      return choose(_vel_vfmkdgt_mvl(_vel_vfcmpd_vvvl(a, b, vl), vl), b, a, vl);
-  }
-}
-
 template <class T>
 void binary(const BinaryArguments& args, long begin, long end) {
   const Space& space = args.space;
@@ -100,6 +83,19 @@ void copy(const CopyArguments& args, long begin, long end) {
   }
 }
 
+// There are no vectors of bytes.
+void copy_bytes(const CopyArguments& args, long begin, long end) {
+  const Space& space = args.space;
+  for (const long r : repeat(end - begin)) {
+    const Offsets offsets = row_offsets(space, begin + r);
+    unsigned char* y = static_cast<unsigned char*>(args.y) + offsets.at[0];
+    const unsigned char* x = static_cast<const unsigned char*>(args.x) + offsets.at[1];
+    for (const long i : repeat(space.length)) {
+      put_scalar(y + i * space.lane_strides[0], scalar(x + i * space.lane_strides[1]));
+    }
+  }
+}
+
 template <class T>
 void fill(const FillArguments& args, long begin, long end) {
   T* y = static_cast<T*>(args.y);
@@ -111,7 +107,13 @@ void fill(const FillArguments& args, long begin, long end) {
 }  // namespace
 
 VE_KERNEL(ve_binary, BinaryArguments, binary)
-VE_KERNEL(ve_copy, CopyArguments, copy)
 VE_KERNEL(ve_fill, FillArguments, fill)
+
+extern "C" void ve_copy(const void* arguments, long begin, long end) {
+  const auto& a = *static_cast<const CopyArguments*>(arguments);
+  if (a.width == 1) return copy_bytes(a, begin, end);
+  if (a.width == 4) return copy<float>(a, begin, end);
+  copy<double>(a, begin, end);
+}
 
 }  // namespace rockmate::ve

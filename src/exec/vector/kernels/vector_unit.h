@@ -14,6 +14,9 @@
 
 // A compiler for the Vector Engine cannot save vector registers around a call: functions of
 // registers are expanded there.
+//
+// Nor can it choose between registers by a scalar: where two branches make one, apart() in one of
+// them keeps them branches.
 #ifdef __ve__
 #define VE_LANES static inline __attribute__((always_inline, unused))
 
@@ -21,6 +24,8 @@ namespace rockmate::ve {
 
 using Vr = __vr;
 using Vm = __vm256;
+
+inline void apart() { asm volatile(""); }
 
 template <class T>
 inline T scalar(const T* place) {
@@ -52,6 +57,8 @@ namespace rockmate::ve {
 
 using Vr = const __vr&;
 using Vm = const __vm256&;
+
+inline void apart() {}
 
 template <class T>
 inline T scalar(const T* place) {

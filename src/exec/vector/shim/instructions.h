@@ -226,6 +226,10 @@ VE_INLINE __vr _vel_vsrl_vvvl(const __vr& vz, const __vr& vy, int vl) {
   VE_ISSUE(kAlu, 0);
   VE_EACH(u, vz.u[i] >> (vy.u[i] & 63));
 }
+VE_INLINE __vr _vel_vdivsl_vvvl(const __vr& vy, const __vr& vz, int vl) {
+  VE_ISSUE(kDivide, 0);
+  VE_EACH(l, vy.l[i] / vz.l[i]);
+}
 VE_INLINE __vr _vel_vdivsl_vvsl(const __vr& vy, int64_t y, int vl) {
   VE_ISSUE(kDivide, 0);
   VE_EACH(l, vy.l[i] / y);

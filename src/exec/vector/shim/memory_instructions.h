@@ -164,6 +164,11 @@ VE_MEMORY(vldu, vstu, vgtu, vscu, uint32_t, upper, w[2 * i + 1])
 VE_MEMORY(vldlzx, vstl, vgtlzx, vscl, uint32_t, zero_extended, w[2 * i])
 #undef VE_MEMORY
 
+VE_INLINE __vr _vel_vgtlsx_vvssl(const __vr& addresses, uint64_t, uint64_t, int vl) {
+  __vr result;
+  ::rockmate::ve::gather<uint32_t>(result, addresses, vl, ::rockmate::ve::sign_extended);
+  return result;
+}
 VE_INLINE __vr _vel_vldlsx_vssl(uint64_t stride, const void* base, int vl) {
   __vr result;
   ::rockmate::ve::load_strided<uint32_t>(result, stride, base, vl, ::rockmate::ve::sign_extended);

@@ -1,10 +1,10 @@
-#include "exec/cpu/nesting.h"
+#include "exec/nesting.h"
 
 #include <algorithm>
 
 #include "graph/fusion/roles.h"
 
-namespace rockmate::cpu {
+namespace rockmate {
 namespace {
 
 bool has(const std::vector<std::size_t>& list, std::size_t item) {
@@ -110,4 +110,4 @@ std::shared_ptr<const FusedParts> nest_point_runs(const FusedParts& parts) {
   return nested->parts.size() > 1 ? nested : std::make_shared<const FusedParts>(parts);
 }
 
-}  // namespace rockmate::cpu
+}  // namespace rockmate

@@ -6,9 +6,9 @@
 
 #include "rockmate/graph.h"
 
-namespace rockmate::cpu {
+namespace rockmate {
 
 /// The same parts with runs of two and more nested. Parts that are all one run stay as they are.
 [[nodiscard]] std::shared_ptr<const FusedParts> nest_point_runs(const FusedParts& parts);
 
-}  // namespace rockmate::cpu
+}  // namespace rockmate

@@ -1,0 +1,161 @@
+#include "exec/vector/fused.h"
+
+#include <algorithm>
+
+#include "exec/vector/chains.h"
+
+namespace rockmate::vector {
+namespace {
+
+// A part as a kernel of its own.
+class PartView {
+ public:
+  PartView(const KernelView& whole, const FusedPart& part)
+      : kernel_{part.kind, part.attributes, {}, {}, {}, std::nullopt},
+        spec_{whole.op, kernel_, slots_of(whole, part), part.outputs},
+        view_(spec_) {}
+  PartView(const PartView&) = delete;
+  PartView& operator=(const PartView&) = delete;
+  [[nodiscard]] const KernelView& operator*() const { return view_; }
+
+ private:
+  static std::vector<TensorType> slots_of(const KernelView& whole, const FusedPart& part) {
+    std::vector<TensorType> types = whole.inputs;
+    for (const FusedPart& made : whole.attributes.parts().parts) {
+      types.insert(types.end(), made.outputs.begin(), made.outputs.end());
+    }
+    std::vector<TensorType> read;
+    for (const std::size_t slot : part.inputs) read.push_back(types[slot]);
+    return read;
+  }
+  Kernel kernel_;
+  KernelSpec spec_;
+  KernelView view_;
+};
+
+std::optional<Clamp> clamp_of(const FusedPart& part) {
+  if (part.kind == OpKind::kRelu || part.kind == OpKind::kReluGradient) {
+    return Clamp{ve::Epilogue::kRelu};
+  }
+  if (part.kind != OpKind::kClip && part.kind != OpKind::kClipGradient) return std::nullopt;
+  return Clamp{ve::Epilogue::kClip, part.attributes.real("low"), part.attributes.real("high")};
+}
+
+// Whether part `second` reads what part `first` makes, and nothing else.
+bool follows(const FusedParts& parts, std::size_t second, std::size_t slot) {
+  const auto& in = parts.parts[second].inputs;
+  return in.size() == 1 && in[0] == slot;
+}
+
+ConvPlaces places_of(const FusedPart& conv) {
+  ConvPlaces places{conv.inputs[0], conv.inputs[1]};
+  if (conv.inputs.size() > 2) places.bias = conv.inputs[2];
+  return places;
+}
+
+// Convolution, clamp. A mask that goes with it is not made here.
+std::optional<Prepared> make_clamped_conv(const KernelView& kernel) {
+  const FusedParts& parts = kernel.attributes.parts();
+  if (parts.parts.size() != 2) return std::nullopt;
+  const FusedPart& conv = parts.parts[0];
+  const bool convolves = conv.kind == OpKind::kConv || conv.kind == OpKind::kConvTranspose;
+  const auto clamp = clamp_of(parts.parts[1]);
+  const std::size_t result = parts.inputs + conv.outputs.size();
+  if (!convolves || !clamp || !follows(parts, 1, parts.inputs) ||
+      parts.outputs != std::vector{result}) {
+    return std::nullopt;
+  }
+  return convolution(*PartView(kernel, conv), places_of(conv), *clamp);
+}
+
+bool is_mean_of_pixels(const FusedPart& part, const Shape& image) {
+  if (part.kind == OpKind::kReduceMean) {
+    return part.attributes.integers("axes") == std::vector<std::int64_t>{2, 3};
+  }
+  if (part.kind != OpKind::kAveragePool) return false;
+  const auto& pads = part.attributes.integers("pads");
+  return part.attributes.integers("kernel") == Shape{image[2], image[3]} &&
+         std::ranges::all_of(pads, [](std::int64_t pad) { return pad == 0; }) &&
+         element_count(part.outputs.front().shape) == image[0] * image[1];
+}
+
+// 1x1 convolution, ReLU, the mean over all pixels.
+std::optional<Prepared> make_pooled_conv(const KernelView& kernel) {
+  const FusedParts& parts = kernel.attributes.parts();
+  if (parts.parts.size() != 3) return std::nullopt;
+  const FusedPart& conv = parts.parts[0];
+  const FusedPart& relu = parts.parts[1];
+  const std::size_t last = parts.inputs + 1 + relu.outputs.size();
+  if (conv.kind != OpKind::kConv || relu.kind != OpKind::kRelu ||
+      !follows(parts, 1, parts.inputs) || !follows(parts, 2, parts.inputs + 1) ||
+      parts.outputs != std::vector{last}) {
+    return std::nullopt;
+  }
+  const PartView view(kernel, conv);
+  const Shape& x = (*view).shape(0);
+  const Shape& weight = (*view).shape(1);
+  const Shape& y = conv.outputs.front().shape;
+  const bool is_pointwise = x.size() == 4 && weight[2] == 1 && weight[3] == 1 &&
+                            weight[1] == x[1] && y[2] == x[2] && y[3] == x[3];
+  if (!is_pointwise || !is_mean_of_pixels(parts.parts[2], y)) return std::nullopt;
+  ve::ConvPoolArguments a = {};
+  a.wide = is_wide(kernel, conv.outputs.front().dtype);
+  a.batch = x[0];
+  a.in = x[1];
+  a.out = y[1];
+  a.pixels = x[2] * x[3];
+  constexpr long kRegisters = 8;
+  const long tasks = a.batch * ceil_div(a.out, kRegisters * (a.wide ? 1 : 2));
+  return Prepared{[a, places = places_of(conv), tasks](const Call& call) mutable {
+    a.x = call.in(places.x);
+    a.weight = call.in(places.weight);
+    a.bias = places.bias ? call.in(*places.bias) : nullptr;
+    a.y = call.out();
+    ROCKMATE_LAUNCH(call, ve_conv_relu_pool, a, tasks);
+  }};
+}
+
+// A batch norm applied again, the gradient of the clamp behind it, and the batch norm's. Slots from
+// the parts' outputs on: 0 y again, 1 the clamp's gradient, 2 dx, 3 dscale, 4 dbias.
+std::optional<Prepared> make_clamped_norm(const KernelView& kernel) {
+  const FusedParts& parts = kernel.attributes.parts();
+  if (parts.parts.size() != 3) return std::nullopt;
+  const FusedPart& apply = parts.parts[0];
+  const FusedPart& gate = parts.parts[1];
+  const FusedPart& norm = parts.parts[2];
+  const auto clamp = clamp_of(gate);
+  const std::size_t first = parts.inputs;
+  if (apply.kind != OpKind::kBatchNormApply || !clamp || norm.kind != OpKind::kBatchNormGradient ||
+      apply.attributes != norm.attributes || gate.inputs.size() != 2) {
+    return std::nullopt;
+  }
+  const std::vector<std::size_t> expected = {first + 1, apply.inputs[0], apply.inputs[1],
+                                             apply.inputs[2]};
+  const bool is_chain = gate.inputs[1] == first && gate.inputs[0] < first &&
+                        std::equal(expected.begin(), expected.end(), norm.inputs.begin());
+  const bool has_scale = apply.inputs.size() > 3;
+  const bool scales_agree =
+      (norm.inputs.size() > 4) == has_scale && (!has_scale || norm.inputs[4] == apply.inputs[3]);
+  if (!is_chain || !scales_agree) return std::nullopt;
+  ClampedNorm found = {clamp->low,      clamp->high,     gate.inputs[0],
+                       apply.inputs[0], apply.inputs[1], apply.inputs[2],
+                       std::nullopt,    std::nullopt,    {}};
+  if (has_scale) found.scale = apply.inputs[3];
+  if (apply.inputs.size() > 4) found.bias = apply.inputs[4];
+  for (std::size_t o = 0; o < parts.outputs.size(); ++o) {
+    if (parts.outputs[o] < first + 2) return std::nullopt;
+    found.outputs[parts.outputs[o] - first - 2] = o;
+  }
+  return make_clamped_norm_gradient(*PartView(kernel, norm), found);
+}
+
+}  // namespace
+
+std::optional<Prepared> make_fused(const KernelView& kernel) {
+  for (const auto maker : {make_clamped_conv, make_pooled_conv, make_clamped_norm, make_chain}) {
+    if (auto prepared = maker(kernel)) return prepared;
+  }
+  return std::nullopt;
+}
+
+}  // namespace rockmate::vector
