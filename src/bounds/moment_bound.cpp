@@ -95,7 +95,9 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
     std::uint64_t work = kNodeWork;
     for (const Candidate& candidate : candidates) {
       const double most = (facts_.fastest.count() + candidate.bound.kept_seconds) * (1 + kRounding);
-      if (options.known && options.known->count() > most) continue;
+      const double least = facts_.fastest.count() + candidate.bound.extra_seconds;
+      const double sought = std::min(most, least * (1 + options.known_within));
+      if (options.known && options.known->count() > sought) continue;
       const Moment moment(facts_, candidate.op);
       const MomentProgram program(facts_, moment, budget);
       const std::uint64_t nodes =

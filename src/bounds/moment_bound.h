@@ -2,6 +2,7 @@
 // one op) the bytes that it may keep are too few. See papers/bounds.md.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <stop_token>
 
@@ -15,6 +16,8 @@ struct MomentOptions {
   const MilpSolver* solver = nullptr;  ///< sharpens the bound by a knapsack's gap
   /// Of a plan within the budget: programs that cannot prove it the best are left out.
   std::optional<Seconds> known = std::nullopt;
+  /// So are those where prices alone give a bound that is by more than this share below `known`.
+  double known_within = std::numeric_limits<double>::infinity();
   std::optional<Seconds> time_limit = std::nullopt;  ///< by the clock: not repeatable
   std::stop_token stop = {};
 };

@@ -22,6 +22,10 @@ constexpr int kLeanSteps = 6;
 constexpr std::uint64_t kLeanPart = 4;
 // The part of the time left that the lower bound may take.
 constexpr double kBoundPart = 0.2;
+// A plan that no search will better is worth integer programs where it may be proven the best:
+// where prices alone bound it within this share. They take seconds on large graphs, the rest
+// milliseconds.
+constexpr double kProvable = 0.001;
 // How often Checkmate's budget gives way to a layout that does not fit.
 constexpr int kInnerBudgets = 4;
 // Steps of the packer for the plan that is handed out: some seconds, but no more than the search
@@ -67,7 +71,10 @@ std::optional<Seconds> Portfolio::time_left() const {
 void Portfolio::find_bound(Bytes budget, const std::optional<Plan>& best) {
   MomentOptions options;
   // What else the programs are good for is a start, and only searches have one.
-  if (best && !searches()) options.known = best->seconds;
+  if (best && !searches()) {
+    options.known = best->seconds;
+    options.known_within = kProvable;
+  }
   options.solver = solver_.get();
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
   options.stop = options_.stop;

@@ -73,6 +73,11 @@ TEST(MomentBound, ProvesAKnownPlanTheBestAsOftenAsWithoutKnowingIt) {
           const MomentBound all = bounds.at(point.peak, {.solver = solver.get()});
           const MomentBound some = bounds.at(point.peak, {.solver = solver.get(), .known = known});
           EXPECT_LE(some.seconds.count(), all.seconds.count() + 1e-9);
+          const MomentBound prices = bounds.at(point.peak);
+          const MomentBound near =
+              bounds.at(point.peak, {.solver = solver.get(), .known = known, .known_within = 0.02});
+          const bool is_near = known.count() <= prices.seconds.count() * 1.02;
+          EXPECT_EQ(near.seconds, is_near ? some.seconds : prices.seconds);
           lower += some.seconds.count() < all.seconds.count() - 1e-9;
           if (all.seconds.count() < known.count() * (1 - 1e-9)) continue;
           ++proven;
