@@ -146,7 +146,7 @@ TEST(EngineKinds, AreBoundWhereTheyAreMany) {
     std::vector<PipelineDevice> devices;
     for (std::size_t d = 0; d < kDevices; ++d) {
       devices.push_back(
-          {"", 64_MiB - Bytes(static_cast<std::int64_t>(d) * step), 1, d % 3 == 0 ? "half" : ""});
+          {"", 64_MiB - Bytes(static_cast<std::int64_t>(d) * step), 1, d % 3 == 1 ? "half" : ""});
     }
     return plan_pipeline([](const std::string& engine, std::size_t) { return graph_of(engine); },
                          {4}, cluster_of(devices), options);
