@@ -253,7 +253,7 @@ void Pass::append_channels_last(Step step) {
   const std::optional<NodeId> origin = step.origin;
   tape_.append(std::move(step));
   for (const auto& [image, t] : back) {
-    const std::string& name = tape_[t].tensor.name;
+    const std::string name = tape_[t].tensor.name;  // emitting moves tensors
     const TensorId rows =
         tape_.emit(name + ".rows", OpKind::kReinterpret, {image}, {}, phase, origin).front();
     Node transpose{tape_.unique(name + ".row_major"),
