@@ -228,13 +228,13 @@ struct WeightGradientArguments {
   int rows, columns;  ///< of a block: registers of output channels, input channels
 };
 
-/// 1x1 convolution, bias, ReLU, and the mean over all pixels. Tasks: images, blocks of channels.
+/// 1x1 convolution, bias, clamp, and the mean over all pixels. Tasks: images, blocks of channels.
 struct ConvPoolArguments {
   bool wide;
   const void *x, *weight, *bias;
   void* y;
   long batch, in, out, pixels;
-  int block;
+  double low, high;  ///< of the clamp; of a ReLU 0, infinity
 };
 
 /// As NormPlan (src/exec/reference/norm_plan.h); elements of a run are element_stride apart.
