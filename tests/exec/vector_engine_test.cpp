@@ -194,6 +194,8 @@ TEST(FusedKernels, AreAsFewLaunchesAsCanBe) {
   EXPECT_EQ(launches_of("batch_norm_relu", "batch_norm_apply relu_gradient batch_norm_gradient"),
             (List{"ve_norm_channels", "ve_norm_gradient"}));
   EXPECT_EQ(launches_of("conv_relu", "conv relu"), List{"ve_conv"});
+  EXPECT_EQ(launches_of("linear_relu", "linear relu"), List{"ve_outer"});
+  EXPECT_EQ(launches_of("long_linear_relu6", "linear clip"), List{"ve_dot"});
 }
 
 TEST(AstrayKernels, AreCaughtAndNamed) {

@@ -48,25 +48,26 @@ bool follows(const FusedParts& parts, std::size_t second, std::size_t slot) {
   return in.size() == 1 && in[0] == slot;
 }
 
-ConvPlaces places_of(const FusedPart& conv) {
-  ConvPlaces places{conv.inputs[0], conv.inputs[1]};
-  if (conv.inputs.size() > 2) places.bias = conv.inputs[2];
+WeightedPlaces places_of(const FusedPart& layer) {
+  WeightedPlaces places{layer.inputs[0], layer.inputs[1]};
+  if (layer.inputs.size() > 2) places.bias = layer.inputs[2];
   return places;
 }
 
-// Convolution, clamp. A mask that goes with it is not made here.
-std::optional<Prepared> make_clamped_conv(const KernelView& kernel) {
+// Convolution or linear layer, clamp. A mask that goes with it is not made here.
+std::optional<Prepared> make_clamped_layer(const KernelView& kernel) {
   const FusedParts& parts = kernel.attributes.parts();
   if (parts.parts.size() != 2) return std::nullopt;
-  const FusedPart& conv = parts.parts[0];
-  const bool convolves = conv.kind == OpKind::kConv || conv.kind == OpKind::kConvTranspose;
+  const FusedPart& layer = parts.parts[0];
+  const bool convolves = layer.kind == OpKind::kConv || layer.kind == OpKind::kConvTranspose;
   const auto clamp = clamp_of(parts.parts[1]);
-  const std::size_t result = parts.inputs + conv.outputs.size();
-  if (!convolves || !clamp || !follows(parts, 1, parts.inputs) ||
+  const std::size_t result = parts.inputs + layer.outputs.size();
+  if ((!convolves && layer.kind != OpKind::kLinear) || !clamp || !follows(parts, 1, parts.inputs) ||
       parts.outputs != std::vector{result}) {
     return std::nullopt;
   }
-  return convolution(*PartView(kernel, conv), places_of(conv), *clamp);
+  const PartView view(kernel, layer);
+  return (convolves ? convolution : linear)(*view, places_of(layer), *clamp);
 }
 
 // 1x1 convolution, clamp, the mean over all pixels.
@@ -134,7 +135,7 @@ std::optional<Prepared> make_clamped_norm(const KernelView& kernel) {
 }  // namespace
 
 std::optional<Prepared> make_fused(const KernelView& kernel) {
-  for (const auto maker : {make_clamped_conv, make_pooled_conv, make_clamped_norm, make_chain}) {
+  for (const auto maker : {make_clamped_layer, make_pooled_conv, make_clamped_norm, make_chain}) {
     if (auto prepared = maker(kernel)) return prepared;
   }
   return std::nullopt;

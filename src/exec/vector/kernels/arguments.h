@@ -167,6 +167,9 @@ struct FillArguments {
   long count;
 };
 
+/// What is done to a sum before it is stored.
+enum class Epilogue : int { kNone, kRelu, kClip };
+
 /// c[r, q] = sum over k of a[r, k] b[k, q], + bias + addend, for several products.
 /// Tasks of `outer`: products, blocks of rows, registers of columns; of `dot`: products, blocks of
 /// rows, blocks of columns.
@@ -183,6 +186,8 @@ struct ProductArguments {
   long extents[kMostAxes], a_strides[kMostAxes], b_strides[kMostAxes];
   long c_product;
   int block;  ///< accumulators of `outer`: 1, 2, 4, 8 or 16, of one or two rows each
+  Epilogue epilogue;
+  double low, high;  ///< of kClip
 };
 
 /// The places of a window along one axis: weight and offset grow evenly.
@@ -203,7 +208,6 @@ struct Grid {
   long chunks, chunk;
 };
 
-enum class Epilogue : int { kNone, kRelu, kClip };
 /// Tasks: groups, blocks of output channels, chunks.
 struct ConvArguments {
   bool wide;

@@ -19,15 +19,6 @@
 namespace rockmate::ve {
 namespace {
 
-template <class T>
-VE_LANES __vr activated(const ConvArguments& args, Vr v, int vl) {
-  if (args.epilogue == Epilogue::kRelu) return Wide<T>::larger(0, v, vl);
-  if (args.epilogue == Epilogue::kClip) {
-    return Wide<T>::larger(args.low, Wide<T>::smaller(args.high, v, vl), vl);
-  }
-  return v;
-}
-
 template <class T, int kBlock>
 void conv_block(const ConvArguments& args, long group, long first_out, const Chunk& chunk) {
   const Grid& grid = args.grid;
@@ -94,7 +85,7 @@ void conv_block(const ConvArguments& args, long group, long first_out, const Chu
     const long row = first_out + r * Wide<T>::kRows;
     if (row >= args.out) continue;
     const int n = valid_rows<T>(row, args.out);
-    const __vr sum = activated<T>(args, sums[r], vl);
+    const __vr sum = clamped<T>(args, sums[r], vl);
     if (is_dense) {
       T* to = y + chunk.image * result_stride + row * channel_stride + chunk.first;
       Wide<T>::store(sum, to, channel_stride, n, 1, vl);
