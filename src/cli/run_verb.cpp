@@ -98,7 +98,8 @@ void add_options(CLI::App& verb, RunFlags& flags) {
   verb.add_option("--weights", flags.weights, "a checkpoint that `train --save` wrote")
       ->type_name("FILE");
   verb.add_option("--engine", flags.engine,
-                  "what runs the ops: reference (plain loops), cpu (fast)")
+                  "what runs the ops: reference (plain loops), cpu (fast), vector (emulated Vector "
+                  "Engine)")
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--budget", flags.budget,

@@ -35,13 +35,12 @@ class Nester {
     made_->inputs = next_ = whole.inputs;
   }
 
-  std::shared_ptr<const FusedParts> run() && {
+  // `goes_on(p)`: whether parts p - 1 and p are of one run.
+  template <class GoesOn>
+  std::shared_ptr<const FusedParts> run(const GoesOn& goes_on) && {
     for (std::size_t begin = 0; begin < whole_.parts.size();) {
       std::size_t end = begin + 1;
-      while (end < whole_.parts.size() &&
-             may_stand_in_one_run(whole_.parts[end - 1], whole_.parts[end])) {
-        ++end;
-      }
+      while (end < whole_.parts.size() && goes_on(end)) ++end;
       end - begin == 1 ? copy(begin) : nest(begin, end);
       begin = end;
     }
@@ -106,8 +105,13 @@ class Nester {
 }  // namespace
 
 std::shared_ptr<const FusedParts> nest_point_runs(const FusedParts& parts) {
-  auto nested = Nester(parts).run();
+  auto nested = Nester(parts).run(
+      [&](std::size_t p) { return may_stand_in_one_run(parts.parts[p - 1], parts.parts[p]); });
   return nested->parts.size() > 1 ? nested : std::make_shared<const FusedParts>(parts);
+}
+
+std::shared_ptr<const FusedParts> nest_all_but_last(const FusedParts& parts) {
+  return Nester(parts).run([&](std::size_t p) { return p + 1 < parts.parts.size(); });
 }
 
 }  // namespace rockmate

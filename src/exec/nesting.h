@@ -1,5 +1,4 @@
-// Point-wise parts that stand side by side within a larger fused kernel become one part, itself
-// fused, so that they can run in tiles: "linear dropout add" is "linear [dropout add]".
+// Parts that stand side by side within a larger fused kernel become one part, itself fused.
 #pragma once
 
 #include <memory>
@@ -8,7 +7,12 @@
 
 namespace rockmate {
 
-/// The same parts with runs of two and more nested. Parts that are all one run stay as they are.
+/// The same parts with runs of two and more point-wise ones nested, so that they can run in tiles:
+/// "linear dropout add" is "linear [dropout add]". Parts that are all one run stay as they are.
 [[nodiscard]] std::shared_ptr<const FusedParts> nest_point_runs(const FusedParts& parts);
+
+/// The same parts with all but the last, two and more, nested: "conv relu reduce_mean" is
+/// "[conv relu] reduce_mean".
+[[nodiscard]] std::shared_ptr<const FusedParts> nest_all_but_last(const FusedParts& parts);
 
 }  // namespace rockmate

@@ -4,8 +4,8 @@
 // that makes the operand whether they may become one:
 //
 //   roles     One matrix product (or convolution) with point-wise steps behind it; or one sweep
-//   with
-//             point-wise steps on both sides.
+//             with point-wise steps on both sides; or a 1x1 convolution, a clamp and the mean over
+//             all pixels, if nobody else reads what they hand on.
 //   outputs   In the forward part a group has one large output. With two, the one that is cheap to
 //             get from the other could no longer be got from it alone: a planner would run more
 //             again than before. So a convolution stays apart from the batch norm that needs its
@@ -29,6 +29,7 @@
 #include <optional>
 
 #include "graph/fusion/group.h"
+#include "graph/fusion/pooled_convolution.h"
 #include "graph/fusion/rewrites.h"
 #include "graph/fusion/roles.h"
 #include "graph/op_table.h"
@@ -79,6 +80,7 @@ class Grouping {
   [[nodiscard]] bool can_run_at(const Members& members, std::size_t place) const;
   [[nodiscard]] bool has_room_at(const Members& members, std::size_t place) const;
   [[nodiscard]] bool roles_agree(const Members& members) const;
+  [[nodiscard]] bool is_pooled_convolution(const Members& members) const;
   [[nodiscard]] bool has_one_large_output(const Members& members) const;
 
   const Tape& tape_;
@@ -178,12 +180,21 @@ bool Grouping::roles_agree(const Members& members) const {
   for (const std::size_t s : members) {
     const FusionRole role = fusion_role(use_.step(s).node.kind);
     if (role == FusionRole::kNone) return false;
+    if (role == FusionRole::kMean) return is_pooled_convolution(members);
     if (role == FusionRole::kMatrix && s != members.front()) return false;
     if (role == FusionRole::kSweep) ++sweeps;
     if (role == FusionRole::kMatrix) ++matrices;
   }
   return sweeps + matrices < 2 &&
          (matrices == 0 || use_.step(members.front()).phase == Phase::kForward);
+}
+
+bool Grouping::is_pooled_convolution(const Members& members) const {
+  const Step step = fused_step(use_, members);
+  std::vector<const TensorType*> inputs;
+  for (const TensorId t : step.node.inputs) inputs.push_back(&tape_[t].tensor.type);
+  return step.phase == Phase::kForward &&
+         pooled_convolution(step.node.attributes.parts(), inputs).has_value();
 }
 
 bool Grouping::has_one_large_output(const Members& members) const {
@@ -248,7 +259,7 @@ void Grouping::drop_broken_groups() {
   const auto is_broken = [&](const Group& group) {
     if (group.steps.size() == 1) return false;
     const bool is_forward = use_.step(group.steps.front()).phase != Phase::kBackward;
-    return (is_forward && !has_one_large_output(group.steps)) ||
+    return (is_forward && !(roles_agree(group.steps) && has_one_large_output(group.steps))) ||
            !can_run_at(group.steps, group.place());
   };
   for (bool changes = true; changes;) {

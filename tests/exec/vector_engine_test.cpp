@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "exec/linked_device.h"
@@ -113,42 +114,52 @@ TEST(FusedKernels, ActivateWhatAConvolutionSums) {
   }
 }
 
-// SqueezeNet's end: a 1x1 convolution of 13x13 images, ReLU, and the mean over all pixels.
-TEST(FusedKernels, ConvolveActivateAndPoolAtOnce) {
-  for (const bool has_bias : {true, false}) {
-    const long batch = 2, in = 37, out = 21, pixels = 13 * 13;
-    const auto x = draw(static_cast<std::size_t>(batch * in * pixels), 7);
-    const auto w = draw(static_cast<std::size_t>(out * in), 8);
-    const auto bias = draw(static_cast<std::size_t>(out), 9);
-    std::vector<float> y(static_cast<std::size_t>(batch * out));
-    Rig rig;
-    for (const auto* buffer : {&x, &w, &bias}) rig.give(*buffer);
-    rig.give(y, true);
-    ve::ConvPoolArguments a = {};
-    a.x = x.data();
-    a.weight = w.data();
-    a.bias = has_bias ? bias.data() : nullptr;
-    a.y = y.data();
-    a.batch = batch;
-    a.in = in;
-    a.out = out;
-    a.pixels = pixels;
-    rig.run(ve::ve_conv_relu_pool, a, batch * vector::ceil_div(out, 16));
-    for (long n = 0; n < batch; ++n) {
-      for (long o = 0; o < out; ++o) {
-        double sum = 0;
-        for (long p = 0; p < pixels; ++p) {
-          double value = has_bias ? bias[static_cast<std::size_t>(o)] : 0;
-          for (long c = 0; c < in; ++c) {
-            value += double{w[static_cast<std::size_t>(o * in + c)]} *
-                     x[static_cast<std::size_t>((n * in + c) * pixels + p)];
-          }
-          sum += std::max(value, 0.0);
+// A network's end: a 1x1 convolution, a clamp, and the mean over all pixels; 13x13 as in
+// SqueezeNet, and as many as take two registers.
+void convolve_clamp_and_pool(long pixels, bool has_bias, double low, double high) {
+  const long batch = 2, in = 37, out = 21;
+  const auto x = draw(static_cast<std::size_t>(batch * in * pixels), 7);
+  const auto w = draw(static_cast<std::size_t>(out * in), 8);
+  const auto bias = draw(static_cast<std::size_t>(out), 9);
+  std::vector<float> y(static_cast<std::size_t>(batch * out));
+  Rig rig;
+  for (const auto* buffer : {&x, &w, &bias}) rig.give(*buffer);
+  rig.give(y, true);
+  ve::ConvPoolArguments a = {};
+  a.x = x.data();
+  a.weight = w.data();
+  a.bias = has_bias ? bias.data() : nullptr;
+  a.y = y.data();
+  a.batch = batch;
+  a.in = in;
+  a.out = out;
+  a.pixels = pixels;
+  a.low = low;
+  a.high = high;
+  rig.run(ve::ve_conv_pool, a, batch * vector::ceil_div(out, 16));
+  for (long n = 0; n < batch; ++n) {
+    for (long o = 0; o < out; ++o) {
+      double sum = 0;
+      for (long p = 0; p < pixels; ++p) {
+        double value = has_bias ? bias[static_cast<std::size_t>(o)] : 0;
+        for (long c = 0; c < in; ++c) {
+          value += double{w[static_cast<std::size_t>(o * in + c)]} *
+                   x[static_cast<std::size_t>((n * in + c) * pixels + p)];
         }
-        EXPECT_NEAR(y[static_cast<std::size_t>(n * out + o)], sum / static_cast<double>(pixels),
-                    1e-5);
+        sum += std::clamp(value, low, high);
       }
+      EXPECT_NEAR(y[static_cast<std::size_t>(n * out + o)], sum / static_cast<double>(pixels), 1e-5)
+          << pixels << " pixels";
     }
+  }
+}
+
+TEST(FusedKernels, ConvolveClampAndPoolAtOnce) {
+  for (const long pixels : {13 * 13, 300}) {
+    for (const bool has_bias : {true, false}) {
+      convolve_clamp_and_pool(pixels, has_bias, 0, std::numeric_limits<double>::infinity());
+    }
+    convolve_clamp_and_pool(pixels, true, -0.25, 0.5);
   }
 }
 
@@ -183,32 +194,8 @@ TEST(FusedKernels, AreAsFewLaunchesAsCanBe) {
   EXPECT_EQ(launches_of("batch_norm_relu", "batch_norm_apply relu_gradient batch_norm_gradient"),
             (List{"ve_norm_channels", "ve_norm_gradient"}));
   EXPECT_EQ(launches_of("conv_relu", "conv relu"), List{"ve_conv"});
-}
-
-// A group that no pass makes today: it would keep nothing for the ReLU's gradient.
-TEST(FusedKernels, PoolAConvolutionInOneLaunch) {
-  auto parts = std::make_shared<FusedParts>();
-  const TensorType x{DType::kFloat32, {2, 5, 3, 3}}, w{DType::kFloat32, {4, 5, 1, 1}};
-  const TensorType y{DType::kFloat32, {2, 4, 3, 3}}, pooled{DType::kFloat32, {2, 4, 1, 1}};
-  parts->inputs = 2;
-  const std::vector<std::int64_t> ones = {1, 1}, none = {0, 0, 0, 0};
-  parts->parts.push_back(
-      {OpKind::kConv,
-       {{"strides", ones}, {"dilations", ones}, {"pads", none}, {"groups", std::int64_t{1}}},
-       {0, 1},
-       {y}});
-  parts->parts.push_back({OpKind::kRelu, {}, {2}, {y}});
-  parts->parts.push_back({OpKind::kReduceMean,
-                          {{"axes", std::vector<std::int64_t>{2, 3}}, {"keepdims", true}},
-                          {3},
-                          {pooled}});
-  parts->outputs = {4};
-  const Kernel kernel{
-      OpKind::kFused, {{"parts", std::shared_ptr<const FusedParts>(parts)}}, {}, {}, {},
-      std::nullopt};
-  const auto launches = model_launches({"pool", kernel, {x, w}, {pooled}}, vector_device("ve20b"));
-  ASSERT_EQ(launches.size(), 1u);
-  EXPECT_EQ(launches[0].kernel, "ve_conv_relu_pool");
+  EXPECT_EQ(launches_of("linear_relu", "linear relu"), List{"ve_outer"});
+  EXPECT_EQ(launches_of("long_linear_relu6", "linear clip"), List{"ve_dot"});
 }
 
 TEST(AstrayKernels, AreCaughtAndNamed) {

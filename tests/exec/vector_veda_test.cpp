@@ -328,6 +328,16 @@ TEST_F(Veda, TakesTheTimeOfLinkAndLaunch) {
   EXPECT_NEAR(copy(1), 11.9e-6, 1e-9);
   EXPECT_NEAR(1e6 / copy(1'000'000), 4.4e9, 1e7);
   EXPECT_NEAR(16e6 / copy(16'000'000), 10e9, 1e7);
+  // What the card does by itself is bound by its memory.
+  const VectorDevice card = vector_device("ve20b");
+  before = time();
+  EXPECT_EQ(vedaMemsetD8(p, 1, 16'000'000), VEDA_SUCCESS);
+  EXPECT_GT(time() - before, card.launch.count() + 16e6 / card.memory_bytes_per_second);
+  EXPECT_LT(time() - before, 2 * (card.launch.count() + 16e6 / card.memory_bytes_per_second));
+  before = time();
+  EXPECT_EQ(vedaMemcpyDtoD(p + 8'000'000, p, 8'000'000), VEDA_SUCCESS);
+  EXPECT_GT(time() - before, card.launch.count() + 16e6 / card.memory_bytes_per_second);
+  EXPECT_LT(time() - before, 2 * (card.launch.count() + 16e6 / card.memory_bytes_per_second));
 }
 
 }  // namespace

@@ -83,6 +83,12 @@ void add_sequential(std::vector<OpExample>& list) {
     const TensorId h = b.matmul(param(b, "x", {32, 4}), param(b, "w", {4, 6}));
     return {b.linear(b.gelu(b.add(h, param(b, "bias", {6})), true), 3)};
   });
+  add("linear_relu", [](GraphBuilder& b) -> Ids {
+    return {b.linear(b.relu(b.linear(param(b, "x", {5, 7}), 9)), 3)};
+  });
+  add("long_linear_relu6", [](GraphBuilder& b) -> Ids {  // rows of more than a register's share
+    return {b.linear(b.relu6(b.linear(param(b, "x", {3, 70}), 6)), 3)};
+  });
   add("linear_dropout_residual", [](GraphBuilder& b) -> Ids {
     const TensorId x = param(b, "x", {2, 3, 8});
     const TensorId y = b.add(x, b.dropout(b.linear(x, 8), 0.4));

@@ -1,6 +1,7 @@
 // The cpu engine: the first family that takes a kernel, or takes it on rows, else the reference
 // engine, which gets row-major copies of what lies otherwise. A fused kernel that no family takes
-// runs part by part, runs of point-wise parts as one.
+// runs part by part: runs of point-wise parts as one, and a convolution with its clamp where the
+// mean over its pixels stands behind.
 
 #include "exec/engine.h"
 
@@ -13,6 +14,7 @@
 #include "exec/nesting.h"
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
+#include "graph/fusion/roles.h"
 
 #ifdef ROCKMATE_WITH_ONEDNN
 #include "exec/cpu/onednn.h"
@@ -75,7 +77,9 @@ std::optional<Prepared> find(const KernelSpec& spec, int threads) {
 }
 
 Kernel with_nested_runs(Kernel kernel) {
-  kernel.attributes.set("parts", nest_point_runs(kernel.attributes.parts()));
+  const FusedParts& parts = kernel.attributes.parts();
+  const bool ends_in_mean = fusion_role(parts.parts.back().kind) == FusionRole::kMean;
+  kernel.attributes.set("parts", ends_in_mean ? nest_all_but_last(parts) : nest_point_runs(parts));
   return kernel;
 }
 

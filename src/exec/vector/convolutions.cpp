@@ -39,7 +39,7 @@ Prepared make_weight_gradient(const KernelView& kernel) {
 }  // namespace
 
 // Both directions; the weight is [out, in / groups, ...] or [in, out / groups, ...].
-Prepared convolution(const KernelView& kernel, const ConvPlaces& places, const Clamp& clamp) {
+Prepared convolution(const KernelView& kernel, const WeightedPlaces& places, const Clamp& clamp) {
   const Shape& x = kernel.shape();
   const Shape& y = kernel.out_shape();
   const Shape window = spatial(kernel.shape(1));

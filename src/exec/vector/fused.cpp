@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/vector/chains.h"
+#include "graph/fusion/pooled_convolution.h"
 
 namespace rockmate::vector {
 namespace {
@@ -47,71 +48,53 @@ bool follows(const FusedParts& parts, std::size_t second, std::size_t slot) {
   return in.size() == 1 && in[0] == slot;
 }
 
-ConvPlaces places_of(const FusedPart& conv) {
-  ConvPlaces places{conv.inputs[0], conv.inputs[1]};
-  if (conv.inputs.size() > 2) places.bias = conv.inputs[2];
+WeightedPlaces places_of(const FusedPart& layer) {
+  WeightedPlaces places{layer.inputs[0], layer.inputs[1]};
+  if (layer.inputs.size() > 2) places.bias = layer.inputs[2];
   return places;
 }
 
-// Convolution, clamp. A mask that goes with it is not made here.
-std::optional<Prepared> make_clamped_conv(const KernelView& kernel) {
+// Convolution or linear layer, clamp. A mask that goes with it is not made here.
+std::optional<Prepared> make_clamped_layer(const KernelView& kernel) {
   const FusedParts& parts = kernel.attributes.parts();
   if (parts.parts.size() != 2) return std::nullopt;
-  const FusedPart& conv = parts.parts[0];
-  const bool convolves = conv.kind == OpKind::kConv || conv.kind == OpKind::kConvTranspose;
+  const FusedPart& layer = parts.parts[0];
+  const bool convolves = layer.kind == OpKind::kConv || layer.kind == OpKind::kConvTranspose;
   const auto clamp = clamp_of(parts.parts[1]);
-  const std::size_t result = parts.inputs + conv.outputs.size();
-  if (!convolves || !clamp || !follows(parts, 1, parts.inputs) ||
+  const std::size_t result = parts.inputs + layer.outputs.size();
+  if ((!convolves && layer.kind != OpKind::kLinear) || !clamp || !follows(parts, 1, parts.inputs) ||
       parts.outputs != std::vector{result}) {
     return std::nullopt;
   }
-  return convolution(*PartView(kernel, conv), places_of(conv), *clamp);
+  const PartView view(kernel, layer);
+  return (convolves ? convolution : linear)(*view, places_of(layer), *clamp);
 }
 
-bool is_mean_of_pixels(const FusedPart& part, const Shape& image) {
-  if (part.kind == OpKind::kReduceMean) {
-    return part.attributes.integers("axes") == std::vector<std::int64_t>{2, 3};
-  }
-  if (part.kind != OpKind::kAveragePool) return false;
-  const auto& pads = part.attributes.integers("pads");
-  return part.attributes.integers("kernel") == Shape{image[2], image[3]} &&
-         std::ranges::all_of(pads, [](std::int64_t pad) { return pad == 0; }) &&
-         element_count(part.outputs.front().shape) == image[0] * image[1];
-}
-
-// 1x1 convolution, ReLU, the mean over all pixels.
+// 1x1 convolution, clamp, the mean over all pixels.
 std::optional<Prepared> make_pooled_conv(const KernelView& kernel) {
   const FusedParts& parts = kernel.attributes.parts();
-  if (parts.parts.size() != 3) return std::nullopt;
-  const FusedPart& conv = parts.parts[0];
-  const FusedPart& relu = parts.parts[1];
-  const std::size_t last = parts.inputs + 1 + relu.outputs.size();
-  if (conv.kind != OpKind::kConv || relu.kind != OpKind::kRelu ||
-      !follows(parts, 1, parts.inputs) || !follows(parts, 2, parts.inputs + 1) ||
-      parts.outputs != std::vector{last}) {
-    return std::nullopt;
-  }
-  const PartView view(kernel, conv);
-  const Shape& x = (*view).shape(0);
-  const Shape& weight = (*view).shape(1);
-  const Shape& y = conv.outputs.front().shape;
-  const bool is_pointwise = x.size() == 4 && weight[2] == 1 && weight[3] == 1 &&
-                            weight[1] == x[1] && y[2] == x[2] && y[3] == x[3];
-  if (!is_pointwise || !is_mean_of_pixels(parts.parts[2], y)) return std::nullopt;
+  std::vector<const TensorType*> inputs;
+  for (const TensorType& type : kernel.inputs) inputs.push_back(&type);
+  const auto pooled = pooled_convolution(parts, inputs);
+  if (!pooled) return std::nullopt;
+  const Shape& x = kernel.shape(pooled->x);
+  const TensorType& y = parts.parts.front().outputs.front();
   ve::ConvPoolArguments a = {};
-  a.wide = is_wide(kernel, conv.outputs.front().dtype);
+  a.wide = is_wide(kernel, y.dtype);
   a.batch = x[0];
   a.in = x[1];
-  a.out = y[1];
+  a.out = y.shape[1];
   a.pixels = x[2] * x[3];
+  a.low = pooled->low;
+  a.high = pooled->high;
   constexpr long kRegisters = 8;
   const long tasks = a.batch * ceil_div(a.out, kRegisters * (a.wide ? 1 : 2));
-  return Prepared{[a, places = places_of(conv), tasks](const Call& call) mutable {
-    a.x = call.in(places.x);
-    a.weight = call.in(places.weight);
-    a.bias = places.bias ? call.in(*places.bias) : nullptr;
+  return Prepared{[a, pooled = *pooled, tasks](const Call& call) mutable {
+    a.x = call.in(pooled.x);
+    a.weight = call.in(pooled.weight);
+    a.bias = pooled.bias ? call.in(*pooled.bias) : nullptr;
     a.y = call.out();
-    ROCKMATE_LAUNCH(call, ve_conv_relu_pool, a, tasks);
+    ROCKMATE_LAUNCH(call, ve_conv_pool, a, tasks);
   }};
 }
 
@@ -152,7 +135,7 @@ std::optional<Prepared> make_clamped_norm(const KernelView& kernel) {
 }  // namespace
 
 std::optional<Prepared> make_fused(const KernelView& kernel) {
-  for (const auto maker : {make_clamped_conv, make_pooled_conv, make_clamped_norm, make_chain}) {
+  for (const auto maker : {make_clamped_layer, make_pooled_conv, make_clamped_norm, make_chain}) {
     if (auto prepared = maker(kernel)) return prepared;
   }
   return std::nullopt;

@@ -17,14 +17,16 @@ struct Clamp {
   ve::Epilogue epilogue = ve::Epilogue::kNone;
   double low = 0, high = std::numeric_limits<double>::infinity();
 };
-/// Which inputs of the kernel a convolution reads.
-struct ConvPlaces {
+/// Which inputs of the kernel a convolution or a linear layer reads.
+struct WeightedPlaces {
   std::size_t x, weight;
   std::optional<std::size_t> bias = std::nullopt;
 };
 /// Both directions; the weight is [out, in / groups, ...] or [in, out / groups, ...].
-[[nodiscard]] Prepared convolution(const KernelView& conv, const ConvPlaces& places,
+[[nodiscard]] Prepared convolution(const KernelView& conv, const WeightedPlaces& places,
                                    const Clamp& clamp = {});
+[[nodiscard]] Prepared linear(const KernelView& layer, const WeightedPlaces& places,
+                              const Clamp& clamp = {});
 
 /// The gradient of a batch norm behind that of a clamp, whose operand is made again. Numbers are
 /// those of inputs, and of outputs: dx, dscale, dbias.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "exec/vector/fused.h"
 #include "exec/vector/space.h"
 
 namespace rockmate::vector {
@@ -63,12 +64,12 @@ long products_of(const ve::ProductArguments& a) {
   return products;
 }
 
-Prepared make_product(const ve::ProductArguments& arguments, bool has_bias) {
-  return {[choice = choose_form(arguments), has_bias](const Call& call) mutable {
+Prepared make_product(const ve::ProductArguments& arguments, const WeightedPlaces& places) {
+  return {[choice = choose_form(arguments), places](const Call& call) mutable {
     ve::ProductArguments& a = choice.arguments;
-    a.a = call.in(choice.swapped ? 1 : 0);
-    a.b = call.in(choice.swapped ? 0 : 1);
-    a.bias = has_bias ? call.in(2) : nullptr;
+    a.a = call.in(choice.swapped ? places.weight : places.x);
+    a.b = call.in(choice.swapped ? places.x : places.weight);
+    a.bias = places.bias ? call.in(*places.bias) : nullptr;
     a.addend = call.addend();
     a.c = call.out();
     const long products = products_of(a);
@@ -84,22 +85,7 @@ Prepared make_product(const ve::ProductArguments& arguments, bool has_bias) {
 }
 
 Prepared make_linear(const KernelView& kernel) {
-  const Shape& x = kernel.shape();
-  const Shape& y = kernel.out_shape();
-  ve::ProductArguments a = {};
-  a.wide = is_wide(kernel, kernel.dtype());
-  a.rows = extent(x, 0, x.size() - 1);
-  a.inner = x.back();
-  a.columns = y.back();
-  a.a_row = a.inner;
-  a.a_inner = 1;
-  const bool transposed = kernel.attributes.flag("transpose_weight");
-  a.b_inner = transposed ? 1 : a.columns;
-  a.b_column = transposed ? a.inner : 1;
-  a.c_row = a.columns;
-  a.c_column = 1;
-  a.bias_column = 1;
-  return make_product(a, kernel.inputs.size() > 2);
+  return linear(kernel, {0, 1, kernel.inputs.size() > 2 ? std::optional(2UL) : std::nullopt});
 }
 
 // dw = x^T dy, or dy^T x where the weight is [out, in].
@@ -117,7 +103,7 @@ Prepared make_weight_gradient(const KernelView& kernel) {
   const bool transposed = kernel.attributes.flag("transpose_weight");
   a.c_row = transposed ? 1 : a.columns;
   a.c_column = transposed ? a.rows : 1;
-  return make_product(a, false);
+  return make_product(a, {0, 1});
 }
 
 Prepared make_matmul(const KernelView& kernel) {
@@ -151,10 +137,32 @@ Prepared make_matmul(const KernelView& kernel) {
   std::copy(batch.begin(), batch.end(), a.extents);
   starts(a_shape, a.rows * a.inner, a.a_strides);
   starts(b_shape, a.inner * a.columns, a.b_strides);
-  return make_product(a, false);
+  return make_product(a, {0, 1});
 }
 
 }  // namespace
+
+Prepared linear(const KernelView& kernel, const WeightedPlaces& places, const Clamp& clamp) {
+  const Shape& x = kernel.shape();
+  const Shape& y = kernel.out_shape();
+  ve::ProductArguments a = {};
+  a.wide = is_wide(kernel, kernel.dtype());
+  a.rows = extent(x, 0, x.size() - 1);
+  a.inner = x.back();
+  a.columns = y.back();
+  a.a_row = a.inner;
+  a.a_inner = 1;
+  const bool transposed = kernel.attributes.flag("transpose_weight");
+  a.b_inner = transposed ? 1 : a.columns;
+  a.b_column = transposed ? a.inner : 1;
+  a.c_row = a.columns;
+  a.c_column = 1;
+  a.bias_column = 1;
+  a.epilogue = clamp.epilogue;
+  a.low = clamp.low;
+  a.high = clamp.high;
+  return make_product(a, places);
+}
 
 void add_product_kernels(Makers& makers) {
   add(makers, {OpKind::kLinear}, make_linear);

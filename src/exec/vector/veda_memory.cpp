@@ -16,6 +16,13 @@ void take(Stream& stream, rockmate::Seconds time) {
   stream.pending = true;
 }
 
+// Of a program of the card's own, bound by its memory.
+rockmate::Seconds pass_over(const rockmate::VectorDevice& card, size_t moved) {
+  return card.launch + card.start_up +
+         rockmate::Seconds(static_cast<double>(moved) /
+                           (card.sustained * card.memory_bytes_per_second));
+}
+
 // A pattern of `size` bytes, `count` times in each row.
 VEDAresult fill(VEDAdeviceptr to, size_t pitch, const void* pattern, size_t size, size_t width,
                 size_t height) {
@@ -32,7 +39,8 @@ VEDAresult fill(VEDAdeviceptr to, size_t pitch, const void* pattern, size_t size
             std::memcpy(place + row * pitch + i * size, pattern, size);
           }
         }
-        take(stream, all.cards[static_cast<std::size_t>(context.device)].launch);
+        take(stream,
+             pass_over(all.cards[static_cast<std::size_t>(context.device)], width * height * size));
         return VEDA_SUCCESS;
       });
 }
@@ -136,19 +144,19 @@ VEDAresult vedaMemcpyDtoH(void* to, VEDAdeviceptr from, size_t size) {
 }
 VEDAresult vedaMemcpyDtoDAsync(VEDAdeviceptr to, VEDAdeviceptr from, size_t size,
                                VEDAstream stream) {
-  return on_stream(stream, [&](Library& all, VEDAcontext_data& context, DeviceMemory& memory,
-                               Stream& on) {
-    std::byte* target = nullptr;
-    std::byte* source = nullptr;
-    MemoryError error = memory.find(bits_of(to), size, target);
-    if (error == MemoryError::kNone) error = memory.find(bits_of(from), size, source);
-    if (error != MemoryError::kNone) return to_result(error);
-    std::memmove(target, source, size);
-    const auto& card = all.cards[static_cast<std::size_t>(context.device)];
-    take(on, card.launch +
-                 rockmate::Seconds(2 * static_cast<double>(size) / card.memory_bytes_per_second));
-    return VEDA_SUCCESS;
-  });
+  return on_stream(stream,
+                   [&](Library& all, VEDAcontext_data& context, DeviceMemory& memory, Stream& on) {
+                     std::byte* target = nullptr;
+                     std::byte* source = nullptr;
+                     MemoryError error = memory.find(bits_of(to), size, target);
+                     if (error == MemoryError::kNone)
+                       error = memory.find(bits_of(from), size, source);
+                     if (error != MemoryError::kNone) return to_result(error);
+                     std::memmove(target, source, size);
+                     const auto& card = all.cards[static_cast<std::size_t>(context.device)];
+                     take(on, pass_over(card, 2 * size));
+                     return VEDA_SUCCESS;
+                   });
 }
 VEDAresult vedaMemcpyDtoD(VEDAdeviceptr to, VEDAdeviceptr from, size_t size) {
   return vedaMemcpyDtoDAsync(to, from, size, 0);

@@ -42,6 +42,9 @@ FusionRole fusion_role(OpKind kind) {
     case kBatchNormGradient:
     case kReduceSum:
       return FusionRole::kSweep;
+    case kReduceMean:
+    case kAveragePool:
+      return FusionRole::kMean;
     case kConv:
     case kConvTranspose:
     case kLinear:

@@ -11,6 +11,7 @@ enum class FusionRole : std::uint8_t {  // from cheap to dear
   kNone,                                ///< stands alone
   kPointwise,  ///< each element of the output comes from one element of each operand
   kSweep,      ///< cheap, but an element of the output needs many: norms, softmax, sums
+  kMean,       ///< as a sweep, but only the end of a pooled convolution (pooled_convolution.h)
   kMatrix      ///< expensive: at most one of them, and first in its group
 };
 [[nodiscard]] FusionRole fusion_role(OpKind kind);

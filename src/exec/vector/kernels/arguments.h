@@ -167,6 +167,9 @@ struct FillArguments {
   long count;
 };
 
+/// What is done to a sum before it is stored.
+enum class Epilogue : int { kNone, kRelu, kClip };
+
 /// c[r, q] = sum over k of a[r, k] b[k, q], + bias + addend, for several products.
 /// Tasks of `outer`: products, blocks of rows, registers of columns; of `dot`: products, blocks of
 /// rows, blocks of columns.
@@ -183,6 +186,8 @@ struct ProductArguments {
   long extents[kMostAxes], a_strides[kMostAxes], b_strides[kMostAxes];
   long c_product;
   int block;  ///< accumulators of `outer`: 1, 2, 4, 8 or 16, of one or two rows each
+  Epilogue epilogue;
+  double low, high;  ///< of kClip
 };
 
 /// The places of a window along one axis: weight and offset grow evenly.
@@ -203,7 +208,6 @@ struct Grid {
   long chunks, chunk;
 };
 
-enum class Epilogue : int { kNone, kRelu, kClip };
 /// Tasks: groups, blocks of output channels, chunks.
 struct ConvArguments {
   bool wide;
@@ -228,13 +232,13 @@ struct WeightGradientArguments {
   int rows, columns;  ///< of a block: registers of output channels, input channels
 };
 
-/// 1x1 convolution, bias, ReLU, and the mean over all pixels. Tasks: images, blocks of channels.
+/// 1x1 convolution, bias, clamp, and the mean over all pixels. Tasks: images, blocks of channels.
 struct ConvPoolArguments {
   bool wide;
   const void *x, *weight, *bias;
   void* y;
   long batch, in, out, pixels;
-  int block;
+  double low, high;  ///< of the clamp; of a ReLU 0, infinity
 };
 
 /// As NormPlan (src/exec/reference/norm_plan.h); elements of a run are element_stride apart.

@@ -19,15 +19,6 @@
 namespace rockmate::ve {
 namespace {
 
-template <class T>
-VE_LANES __vr activated(const ConvArguments& args, Vr v, int vl) {
-  if (args.epilogue == Epilogue::kRelu) return Wide<T>::larger(0, v, vl);
-  if (args.epilogue == Epilogue::kClip) {
-    return Wide<T>::larger(args.low, Wide<T>::smaller(args.high, v, vl), vl);
-  }
-  return v;
-}
-
 template <class T, int kBlock>
 void conv_block(const ConvArguments& args, long group, long first_out, const Chunk& chunk) {
   const Grid& grid = args.grid;
@@ -94,7 +85,7 @@ void conv_block(const ConvArguments& args, long group, long first_out, const Chu
     const long row = first_out + r * Wide<T>::kRows;
     if (row >= args.out) continue;
     const int n = valid_rows<T>(row, args.out);
-    const __vr sum = activated<T>(args, sums[r], vl);
+    const __vr sum = clamped<T>(args, sums[r], vl);
     if (is_dense) {
       T* to = y + chunk.image * result_stride + row * channel_stride + chunk.first;
       Wide<T>::store(sum, to, channel_stride, n, 1, vl);
@@ -223,10 +214,10 @@ void weight_gradient(const WeightGradientArguments& args, long begin, long end) 
   return gradient_tasks<T, 4, 4>(args, begin, end);
 }
 
-// A block of channels of one image: the convolution of a register of pixels, what passes the ReLU
-// of it added to the sums, register after register. The activations are never stored.
+// A block of channels of one image: the convolution of a register of pixels, what passes the
+// clamp added to the sums, register after register. The activations are never stored.
 template <class T, int kBlock>
-void conv_relu_pool_block(const ConvPoolArguments& args, long image, long first_out) {
+void conv_pool_block(const ConvPoolArguments& args, long image, long first_out) {
   const T* x = static_cast<const T*>(args.x) + image * args.in * args.pixels;
   const T* weight = static_cast<const T*>(args.weight);
   const T* bias = static_cast<const T*>(args.bias);
@@ -240,6 +231,7 @@ void conv_relu_pool_block(const ConvPoolArguments& args, long image, long first_
     totals[r] = Wide<T>::zeros();
   }
   const __vr ones = Wide<T>::ones();
+  const bool clips = args.high < __builtin_inf();
   for_lanes(0, args.pixels, [&](long pixel, int vl) {
     __vr sums[kBlock];
 #pragma GCC unroll 8
@@ -258,7 +250,8 @@ void conv_relu_pool_block(const ConvPoolArguments& args, long image, long first_
     }
 #pragma GCC unroll 8
     for (int r = 0; r < kBlock; ++r) {
-      totals[r] = Wide<T>::fma(totals[r], ones, Wide<T>::larger(0, sums[r], vl), vl);
+      const __vr below = clips ? Wide<T>::smaller(args.high, sums[r], vl) : sums[r];
+      totals[r] = Wide<T>::fma(totals[r], ones, Wide<T>::larger(args.low, below, vl), vl);
     }
   });
   const int lanes = int(least(kLanes, args.pixels));
@@ -275,11 +268,11 @@ void conv_relu_pool_block(const ConvPoolArguments& args, long image, long first_
 }
 
 template <class T>
-void conv_relu_pool(const ConvPoolArguments& args, long begin, long end) {
+void conv_pool(const ConvPoolArguments& args, long begin, long end) {
   const long block_rows = 8 * Wide<T>::kRows;
   const long blocks = (args.out + block_rows - 1) / block_rows;
   for (long task = begin; task < end; ++task) {
-    conv_relu_pool_block<T, 8>(args, task / blocks, task % blocks * block_rows);
+    conv_pool_block<T, 8>(args, task / blocks, task % blocks * block_rows);
   }
 }
 
@@ -287,6 +280,6 @@ void conv_relu_pool(const ConvPoolArguments& args, long begin, long end) {
 
 VE_KERNEL(ve_conv, ConvArguments, conv)
 VE_KERNEL(ve_conv_weight_gradient, WeightGradientArguments, weight_gradient)
-VE_KERNEL(ve_conv_relu_pool, ConvPoolArguments, conv_relu_pool)
+VE_KERNEL(ve_conv_pool, ConvPoolArguments, conv_pool)
 
 }  // namespace rockmate::ve

@@ -202,4 +202,21 @@ VE_LANES __vr combine(Binary function, Vr a, Vr b, int vl) {
   }
 }
 
+/// The sums of a product or convolution as its epilogue leaves them.
+template <class T, class Arguments>
+VE_LANES __vr clamped(const Arguments& args, Vr v, int vl) {
+  if (args.epilogue == Epilogue::kRelu) return Wide<T>::larger(0, v, vl);
+  if (args.epilogue == Epilogue::kClip) {
+    return Wide<T>::larger(args.low, Wide<T>::smaller(args.high, v, vl), vl);
+  }
+  return v;
+}
+template <class Arguments>
+inline double clamped(const Arguments& args, double sum) {
+  if (args.epilogue == Epilogue::kNone) return sum;
+  const double below = args.epilogue == Epilogue::kClip && sum > args.high ? args.high : sum;
+  const double low = args.epilogue == Epilogue::kClip ? args.low : 0;
+  return below < low ? low : below;
+}
+
 }  // namespace rockmate::ve

@@ -29,7 +29,7 @@
   X(ve_dot)                    \
   X(ve_conv)                   \
   X(ve_conv_weight_gradient)   \
-  X(ve_conv_relu_pool)         \
+  X(ve_conv_pool)              \
   X(ve_norm)                   \
   X(ve_norm_gradient)          \
   X(ve_norm_channels)          \

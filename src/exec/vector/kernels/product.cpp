@@ -73,6 +73,7 @@ void outer_block(const ProductArguments& args, long product, long first_row, lon
                                            args.c_row, n, args.c_column, vl),
                              sums[r], vl);
     }
+    sums[r] = clamped<T>(args, sums[r], vl);
     Wide<T>::store(sums[r], c + place, args.c_row, n, args.c_column, vl);
   }
 }
@@ -162,7 +163,7 @@ void dot_block(const ProductArguments& args, long product, long first_row, long 
           sum += double(scalar(bias + row * args.bias_row + column * args.bias_column));
         }
         if (addend != nullptr) sum += double(scalar(addend + place));
-        put_scalar(static_cast<T*>(args.c) + place, T(sum));
+        put_scalar(static_cast<T*>(args.c) + place, T(clamped(args, sum)));
       }
     }
   }
