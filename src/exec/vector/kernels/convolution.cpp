@@ -136,7 +136,7 @@ void gradient_block(const WeightGradientArguments& args, long group, long first_
     for (int c = 0; c < kColumns; ++c) sums[r][c] = Wide<T>::zeros();
   }
   const long chunks = grid.joins_images ? grid.chunks : grid.chunks * args.batch;
-  int longest = 0;
+  int longest = 1;  // an empty batch sums to zero
   for (long k = 0; k < chunks; ++k) {
     const Chunk chunk = chunk_of(grid, args.batch, k);
     const int vl = chunk.length;
