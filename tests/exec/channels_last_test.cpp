@@ -5,16 +5,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <map>
 #include <set>
 
 #include "graph/op_table.h"
 #include "support/fused_examples.h"
-#include "support/interpreter.h"
 #include "support/interpreter_engine.h"
 #include "support/kernel_rig.h"
 #include "support/op_examples.h"
+#include "support/source_bits.h"
 
 namespace rockmate {
 namespace {
@@ -209,8 +208,8 @@ class ChannelsLast : public ::testing::Test {
     for (std::size_t o = 0; o < kernel.outputs.size(); ++o) {
       const TensorType& type = last.types[kernel.outputs[o]];
       const bool is_last = type.format == MemoryFormat::kChannelsLast;
-      expect_near(is_last ? reordered(found.outputs[o], type, true) : found.outputs[o],
-                  expected.outputs[o], type);
+      testing::expect_near(is_last ? reordered(found.outputs[o], type, true) : found.outputs[o],
+                           expected.outputs[o], type, 1);
     }
     EXPECT_EQ(KernelRig(*one_, last, op, inputs).run().outputs, found.outputs) << "one thread";
     for (const auto& choice : testing::in_place_choices(last, op)) {
@@ -225,29 +224,12 @@ class ChannelsLast : public ::testing::Test {
     }
   }
 
-  static void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
-    const auto x = testing::to_doubles(type, found.data());
-    const auto y = testing::to_doubles(type, expected.data());
-    double largest = 1;
-    for (const double e : y) largest = std::max(largest, std::abs(e));
-    const double tolerance = is_floating(type.dtype) ? 4e-6 * largest : 0;
-    for (std::size_t e = 0; e < x.size(); ++e)
-      ASSERT_NEAR(x[e], y[e], tolerance) << "element " << e;
-  }
-
   void check_examples(bool fuse) {
     for (const OpExample& example : examples()) {
       TrainingOptions options;
       options.fuse = fuse;
       const TrainingModel model = make_training_model(example_model(example), options);
-      const testing::Interpreter sources(model);
-      std::map<ValueId, Bits> values;
-      for (const Source& source : model.sources) {
-        const TensorType& type = model.types[source.value];
-        Bits& bits = values[source.value];
-        bits.resize(static_cast<std::size_t>(type.bytes().count()));
-        testing::from_doubles(sources[source.value].data, type, bits.data());
-      }
+      std::map<ValueId, Bits> values = testing::source_bits(model);
       for (std::size_t o = 0; o < model.kernels.size(); ++o) {
         SCOPED_TRACE(fmt::format("{} of {}", signature(model, OpId(o)), example.name));
         check(model, OpId(o), values);

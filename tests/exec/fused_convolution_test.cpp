@@ -6,14 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "rockmate/graph_builder.h"
 #include "support/fused_examples.h"
-#include "support/interpreter.h"
 #include "support/interpreter_engine.h"
 #include "support/kernel_rig.h"
+#include "support/source_bits.h"
 
 namespace rockmate {
 namespace {
@@ -124,32 +123,12 @@ class FusedConvolution : public ::testing::TestWithParam<Case> {
     options.fuse = options.channels_last = options.winograd = true;
     return make_inference_model(std::move(b).build(), options);
   }
-  static std::map<ValueId, Bits> sources_of(const TrainingModel& model) {
-    const testing::Interpreter sources(model);
-    std::map<ValueId, Bits> values;
-    for (const Source& source : model.sources) {
-      const TensorType& type = model.types[source.value];
-      Bits& bits = values[source.value];
-      bits.resize(static_cast<std::size_t>(type.bytes().count()));
-      testing::from_doubles(sources[source.value].data, type, bits.data());
-    }
-    return values;
-  }
-  static void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
-    const auto x = testing::to_doubles(type, found.data());
-    const auto y = testing::to_doubles(type, expected.data());
-    double largest = 0;
-    for (const double e : y) largest = std::max(largest, std::abs(e));
-    for (std::size_t e = 0; e < x.size(); ++e) {
-      ASSERT_NEAR(x[e], y[e], 4e-6 * largest) << "element " << e;
-    }
-  }
   void check(const TrainingModel& model, OpId op, const std::vector<Bits>& inputs,
              const Bits& expected) {
     KernelRig rig(*cpu_, model, op, inputs);
     const auto found = rig.run();
     EXPECT_EQ(found.complaint, "");
-    expect_near(found.outputs[0], expected, model.types[model.kernels[op].outputs[0]]);
+    testing::expect_near(found.outputs[0], expected, model.types[model.kernels[op].outputs[0]], 0);
     for (const int threads : {1, 3}) {
       const auto engine = make_cpu_engine(threads);
       EXPECT_EQ(KernelRig(*engine, model, op, inputs).run().outputs, found.outputs) << threads;
@@ -166,7 +145,7 @@ class FusedConvolution : public ::testing::TestWithParam<Case> {
 TEST_P(FusedConvolution, IsRightOnAnyThreadsAndInPlace) {
   const TrainingModel made = model();
   const auto oracle = testing::make_interpreter_engine();
-  std::map<ValueId, Bits> values = sources_of(made);
+  std::map<ValueId, Bits> values = testing::source_bits(made);
   int seen = 0;
   std::string all;
   for (std::size_t o = 0; o < made.kernels.size(); ++o) {

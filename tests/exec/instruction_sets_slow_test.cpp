@@ -6,16 +6,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <map>
 
 #include "exec/engine.h"
 #include "rockmate/error.h"
-#include "support/interpreter.h"
-#include "support/interpreter_engine.h"
 #include "support/kernel_rig.h"
 #include "support/large_examples.h"
 #include "support/op_examples.h"
+#include "support/source_bits.h"
 
 namespace rockmate {
 namespace {
@@ -57,15 +55,6 @@ TrainingModel with_images_last(TrainingModel model, OpId op) {
   return model;
 }
 
-void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
-  const auto x = testing::to_doubles(type, found.data());
-  const auto y = testing::to_doubles(type, expected.data());
-  double largest = 1;
-  for (const double e : y) largest = std::max(largest, std::abs(e));
-  const double tolerance = is_floating(type.dtype) ? 4e-6 * largest : 0;
-  for (std::size_t e = 0; e < x.size(); ++e) ASSERT_NEAR(x[e], y[e], tolerance) << "element " << e;
-}
-
 class InstructionSets : public ::testing::Test {
  protected:
   ~InstructionSets() override { use(0); }
@@ -91,10 +80,10 @@ class InstructionSets : public ::testing::Test {
       const auto found = KernelRig(*engine_, model, op, inputs).run();
       EXPECT_EQ(found.complaint, "");
       for (std::size_t o = 0; o < found.outputs.size(); ++o) {
-        expect_near(found.outputs[o], best->outputs[o], spec.outputs[o]);
+        testing::expect_near(found.outputs[o], best->outputs[o], spec.outputs[o], 1);
       }
       for (std::size_t i = 0; i < found.inputs.size(); ++i) {
-        expect_near(found.inputs[i], best->inputs[i], spec.inputs[i]);
+        testing::expect_near(found.inputs[i], best->inputs[i], spec.inputs[i], 1);
       }
     }
     return best;
@@ -102,14 +91,7 @@ class InstructionSets : public ::testing::Test {
 
   void compare_all(const OpExample& example) {
     const TrainingModel model = make_training_model(example_model(example));
-    const testing::Interpreter sources(model);
-    std::map<ValueId, Bits> values;
-    for (const Source& source : model.sources) {
-      const TensorType& type = model.types[source.value];
-      Bits& bits = values[source.value];
-      bits.resize(static_cast<std::size_t>(type.bytes().count()));
-      testing::from_doubles(sources[source.value].data, type, bits.data());
-    }
+    std::map<ValueId, Bits> values = testing::source_bits(model);
     for (std::size_t o = 0; o < model.kernels.size(); ++o) {
       const OpId op(o);
       SCOPED_TRACE(fmt::format("{} of {}", signature(model, op), example.name));

@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "rockmate/graph_builder.h"
-#include "support/interpreter.h"
 #include "support/interpreter_engine.h"
 #include "support/kernel_rig.h"
+#include "support/source_bits.h"
 
 namespace rockmate {
 namespace {
@@ -34,34 +33,12 @@ TrainingModel model_of(bool winograd) {
   return make_training_model(filter(), options);
 }
 
-std::map<ValueId, Bits> sources_of(const TrainingModel& model) {
-  const testing::Interpreter sources(model);
-  std::map<ValueId, Bits> values;
-  for (const Source& source : model.sources) {
-    const TensorType& type = model.types[source.value];
-    Bits& bits = values[source.value];
-    bits.resize(static_cast<std::size_t>(type.bytes().count()));
-    testing::from_doubles(sources[source.value].data, type, bits.data());
-  }
-  return values;
-}
-
-void expect_near(const Bits& found, const Bits& expected, const TensorType& type) {
-  const auto x = testing::to_doubles(type, found.data());
-  const auto y = testing::to_doubles(type, expected.data());
-  double largest = 0;
-  for (const double e : y) largest = std::max(largest, std::abs(e));
-  for (std::size_t e = 0; e < x.size(); ++e) {
-    ASSERT_NEAR(x[e], y[e], 4e-6 * largest) << "element " << e;
-  }
-}
-
 TEST(Winograd, IsRightInAllDirectionsOnAnyThreads) {
   const TrainingModel model = model_of(true);
   const TrainingModel direct = model_of(false);
   const auto reference = make_reference_engine(2);
   const auto cpu = make_cpu_engine(2);
-  std::map<ValueId, Bits> values = sources_of(model);
+  std::map<ValueId, Bits> values = testing::source_bits(model);
   int used = 0;
   for (std::size_t o = 0; o < model.kernels.size(); ++o) {
     const Kernel& kernel = model.kernels[OpId(o)];
@@ -75,7 +52,7 @@ TEST(Winograd, IsRightInAllDirectionsOnAnyThreads) {
     SCOPED_TRACE(signature(model, OpId(o)));
     const auto found = KernelRig(*cpu, model, OpId(o), inputs).run();
     EXPECT_EQ(found.complaint, "");
-    expect_near(found.outputs[0], expected.outputs[0], model.types[kernel.outputs[0]]);
+    testing::expect_near(found.outputs[0], expected.outputs[0], model.types[kernel.outputs[0]], 0);
     for (const int threads : {1, 3}) {
       const auto engine = make_cpu_engine(threads);
       EXPECT_EQ(KernelRig(*engine, model, OpId(o), inputs).run().outputs, found.outputs);

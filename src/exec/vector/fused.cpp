@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/vector/chains.h"
+#include "graph/fusion/clamped_norm.h"
 #include "graph/fusion/pooled_convolution.h"
 
 namespace rockmate::vector {
@@ -35,10 +36,8 @@ class PartView {
 };
 
 std::optional<Clamp> clamp_of(const FusedPart& part) {
-  if (part.kind == OpKind::kRelu || part.kind == OpKind::kReluGradient) {
-    return Clamp{ve::Epilogue::kRelu};
-  }
-  if (part.kind != OpKind::kClip && part.kind != OpKind::kClipGradient) return std::nullopt;
+  if (part.kind == OpKind::kRelu) return Clamp{ve::Epilogue::kRelu};
+  if (part.kind != OpKind::kClip) return std::nullopt;
   return Clamp{ve::Epilogue::kClip, part.attributes.real("low"), part.attributes.real("high")};
 }
 
@@ -98,38 +97,10 @@ std::optional<Prepared> make_pooled_conv(const KernelView& kernel) {
   }};
 }
 
-// A batch norm applied again, the gradient of the clamp behind it, and the batch norm's. Slots from
-// the parts' outputs on: 0 y again, 1 the clamp's gradient, 2 dx, 3 dscale, 4 dbias.
 std::optional<Prepared> make_clamped_norm(const KernelView& kernel) {
-  const FusedParts& parts = kernel.attributes.parts();
-  if (parts.parts.size() != 3) return std::nullopt;
-  const FusedPart& apply = parts.parts[0];
-  const FusedPart& gate = parts.parts[1];
-  const FusedPart& norm = parts.parts[2];
-  const auto clamp = clamp_of(gate);
-  const std::size_t first = parts.inputs;
-  if (apply.kind != OpKind::kBatchNormApply || !clamp || norm.kind != OpKind::kBatchNormGradient ||
-      apply.attributes != norm.attributes || gate.inputs.size() != 2) {
-    return std::nullopt;
-  }
-  const std::vector<std::size_t> expected = {first + 1, apply.inputs[0], apply.inputs[1],
-                                             apply.inputs[2]};
-  const bool is_chain = gate.inputs[1] == first && gate.inputs[0] < first &&
-                        std::equal(expected.begin(), expected.end(), norm.inputs.begin());
-  const bool has_scale = apply.inputs.size() > 3;
-  const bool scales_agree =
-      (norm.inputs.size() > 4) == has_scale && (!has_scale || norm.inputs[4] == apply.inputs[3]);
-  if (!is_chain || !scales_agree) return std::nullopt;
-  ClampedNorm found = {clamp->low,      clamp->high,     gate.inputs[0],
-                       apply.inputs[0], apply.inputs[1], apply.inputs[2],
-                       std::nullopt,    std::nullopt,    {}};
-  if (has_scale) found.scale = apply.inputs[3];
-  if (apply.inputs.size() > 4) found.bias = apply.inputs[4];
-  for (std::size_t o = 0; o < parts.outputs.size(); ++o) {
-    if (parts.outputs[o] < first + 2) return std::nullopt;
-    found.outputs[parts.outputs[o] - first - 2] = o;
-  }
-  return make_clamped_norm_gradient(*PartView(kernel, norm), found);
+  const auto found = clamped_norm(kernel.attributes.parts());
+  if (!found) return std::nullopt;
+  return make_clamped_norm_gradient(*PartView(kernel, *found->norm), *found);
 }
 
 }  // namespace

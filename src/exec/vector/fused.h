@@ -1,11 +1,11 @@
 // Fused kernels that are one launch: what the families that have them need to know.
 #pragma once
 
-#include <array>
 #include <limits>
 #include <optional>
 
 #include "exec/vector/kernel.h"
+#include "graph/fusion/clamped_norm.h"
 
 namespace rockmate::vector {
 
@@ -28,14 +28,7 @@ struct WeightedPlaces {
 [[nodiscard]] Prepared linear(const KernelView& layer, const WeightedPlaces& places,
                               const Clamp& clamp = {});
 
-/// The gradient of a batch norm behind that of a clamp, whose operand is made again. Numbers are
-/// those of inputs, and of outputs: dx, dscale, dbias.
-struct ClampedNorm {
-  double low, high;
-  std::size_t dy, x, mean, variance;
-  std::optional<std::size_t> scale, bias;
-  std::array<std::optional<std::size_t>, 3> outputs;
-};
+/// `norm` as a kernel of its own; what it reads and writes has the numbers of the whole.
 [[nodiscard]] Prepared make_clamped_norm_gradient(const KernelView& norm,
                                                   const ClampedNorm& clamped);
 

@@ -127,27 +127,37 @@ void reduce_line(const ReduceArguments& a, long o) {
 }
 
 template <class T>
-void reduce(const ReduceArguments& a, long begin, long end) {
-  if (a.inner_is_reduced) {
-    for (const long r : repeat(end - begin)) reduce_line<T>(a, begin + r);
-    return;
+void reduce_columns(const ReduceArguments& a, long o, long column, int vl) {
+  const T* x =
+      static_cast<const T*>(a.x) + column + place_of(a.kept, a.kept_strides, a.kept_rank, o);
+  __vr best = _vel_vbrdd_vsl(worst(a.function), int(kLanes));
+  for (const long r : repeat(a.repeats)) {
+    const T* line = x + place_of(a.reduced, a.reduced_strides, a.reduced_rank, r);
+    best = step(a.function, best, Real<T>::load(line, 1, vl), vl);
   }
+  Real<T>::store(mul(a.share, best, vl), static_cast<T*>(a.y) + o * a.inner + column, 1, vl);
+}
+
+// f(result, column, vl) for each task: a register of columns, all about as long.
+template <class F>
+void for_columns(const ReduceArguments& a, long begin, long end, const F& f) {
   const long registers = (a.inner + kLanes - 1) / kLanes;
   const long width = (a.inner + registers - 1) / registers;
   for (long task = begin; task < end; ++task) {
     const long column = task % registers * width;
     const int vl = int(least(width, a.inner - column));
-    if (vl <= 0) continue;
-    const long o = task / registers;
-    const T* x =
-        static_cast<const T*>(a.x) + column + place_of(a.kept, a.kept_strides, a.kept_rank, o);
-    __vr best = _vel_vbrdd_vsl(worst(a.function), int(kLanes));
-    for (const long r : repeat(a.repeats)) {
-      const T* line = x + place_of(a.reduced, a.reduced_strides, a.reduced_rank, r);
-      best = step(a.function, best, Real<T>::load(line, 1, vl), vl);
-    }
-    Real<T>::store(mul(a.share, best, vl), static_cast<T*>(a.y) + o * a.inner + column, 1, vl);
+    if (vl > 0) f(task / registers, column, vl);
   }
+}
+
+template <class T>
+void reduce(const ReduceArguments& a, long begin, long end) {
+  if (a.inner_is_reduced) {
+    for (const long r : repeat(end - begin)) reduce_line<T>(a, begin + r);
+    return;
+  }
+  for_columns(a, begin, end,
+              [&](long o, long column, int vl) { reduce_columns<T>(a, o, column, vl); });
 }
 
 // Elements that equal the extremum share its gradient evenly.
@@ -208,13 +218,8 @@ void extremum_gradient(const ReduceArguments& a, long begin, long end) {
     for (const long r : repeat(end - begin)) extremum_gradient_line<T>(a, begin + r);
     return;
   }
-  const long registers = (a.inner + kLanes - 1) / kLanes;
-  const long width = (a.inner + registers - 1) / registers;
-  for (long task = begin; task < end; ++task) {
-    const long column = task % registers * width;
-    const int vl = int(least(width, a.inner - column));
-    if (vl > 0) extremum_gradient_columns<T>(a, task / registers, column, vl);
-  }
+  for_columns(a, begin, end,
+              [&](long o, long column, int vl) { extremum_gradient_columns<T>(a, o, column, vl); });
 }
 
 }  // namespace
