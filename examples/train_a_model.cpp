@@ -15,7 +15,7 @@ int main() {
   rockmate::TrainingOptions options;
   options.optimizer = rockmate::OptimizerKind::kAdam;
   options.learning_rate = 1e-3;
-  options.workspace = rockmate::engine_workspace("reference");
+  rockmate::aim_at_engine(options, "cpu");
   const auto model = rockmate::make_training_model(std::move(b).build(), options);
   const auto plan = Rockmate::plan(model.graph, rockmate::Budget::minimum());
   if (!plan) {
@@ -23,7 +23,7 @@ int main() {
     return 1;
   }
 
-  rockmate::Executor executor(model, *plan, {.engine = "reference", .seed = 1});
+  rockmate::Executor executor(model, *plan, {.engine = "cpu", .seed = 1});
   const std::vector<std::int64_t> classes(16, 3);
   executor.set<std::int64_t>("target", classes);  // the images are made up, anew in every step
   for (int step = 0; step < 5; ++step) {

@@ -10,12 +10,13 @@ it is done. Rows, which `--rows` selects by patterns:
   bytes/MODEL     forward only, 32 samples: what fused ops save; PyTorch takes no part
 
 PyTorch runs at its best: row-major or channels last, whichever is faster here, with memory that
-malloc keeps instead of giving it back, and OpenBLAS. Models are exported from the very modules that
-it runs. A share of the peak is that of a large convolution, measured in turn with the steps.
+malloc keeps instead of giving it back, and OpenBLAS with the kernels of this processor. Models are
+exported from the very modules that it runs. A share of the peak is that of a large convolution,
+measured in turn with the steps.
 
     scripts/pytorch_race.py --rows 'train/resnet*' run1/mobilenet_v2 --seconds 60
 
-Needs Debian's python3-torch, python3-torchvision and libopenblas0-pthread, and installs what is
+Needs Debian's python3-torch, python3-torchvision and libopenblas0-openmp, and installs what is
 missing.
 """
 import argparse
@@ -41,7 +42,9 @@ ROWS = [f"{what}/{name}" for what in ("train", "run1", "run32", "bytes") for nam
 # Nothing of what a step frees goes back to the system, where it would come from as zeroed pages.
 WARM_MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40),
                "MALLOC_TOP_PAD_": str(2**28)}
-OPENBLAS = {"LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu/openblas-pthread"}
+# The OpenBLAS that shares PyTorch's threads: that of pthreads brings a second pool, and both wait for
+# cores by spinning.
+OPENBLAS = {"LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu/openblas-openmp"}
 
 
 def arguments():
@@ -61,8 +64,17 @@ def arguments():
     return options
 
 
+def openblas_kernels():
+    """OpenBLAS takes processors that it does not know for very old ones."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text().split()
+    for flag, kernels in (("avx512bw", "SkylakeX"), ("avx2", "Haswell")):
+        if flag in flags:
+            return {"OPENBLAS_CORETYPE": kernels}
+    return {}
+
+
 def install_pytorch():
-    packages = ["python3-torch", "python3-torchvision", "libopenblas0-pthread"]
+    packages = ["python3-torch", "python3-torchvision", "libopenblas0-openmp"]
     missing = [p for p in packages if subprocess.run(
         ["dpkg-query", "-W", "-f=${db:Status-Status}", p], capture_output=True,
         text=True).stdout != "installed"]
@@ -191,7 +203,8 @@ class PyTorch:
         line = [PYTHON, "-W", "ignore", __file__, "--worker", row, "--threads",
                 str(options.threads)]
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**os.environ, **WARM_MALLOC, **OPENBLAS})
+                                        text=True, env={**os.environ, **WARM_MALLOC, **OPENBLAS,
+                                             **openblas_kernels()})
         ready = json.loads(self.process.stdout.readline())
         self.layout, self.bytes = ready["layout"], ready["bytes"]
 

@@ -5,9 +5,9 @@
 // number of threads.
 //
 //   TrainingOptions options;
-//   options.workspace = engine_workspace("reference");
+//   aim_at_engine(options, "cpu");
 //   const TrainingModel model = make_training_model(graph, options);
-//   Executor executor(model, *plan(model.graph, 2_GiB));
+//   Executor executor(model, *plan(model.graph, 2_GiB), {.engine = "cpu"});
 //   for (...) { executor.set<float>("image", pixels); executor.step(); }
 #pragma once
 
@@ -39,6 +39,8 @@ struct ExecutorOptions {
   bool guard = false;
   /// Time every run of an op: `Executor::op_times`.
   bool time_ops = false;
+  /// The memory has so many bytes at least; an `Evaluator` may need more than the plan.
+  Bytes at_least = {};
 };
 
 struct StepReport {
@@ -129,7 +131,7 @@ class Executor {
 
   [[nodiscard]] const TrainingModel& model() const;
   [[nodiscard]] std::uint64_t seed() const;
-  /// The bytes of the executor's memory: Plan::needed().
+  /// The bytes of the executor's memory: Plan::needed(), or ExecutorOptions::at_least.
   [[nodiscard]] Bytes planned() const;
 
  private:

@@ -13,7 +13,7 @@ namespace {
 
 Plan plan_within(const Executor& executor, const TrainingModel& model) {
   const Bytes budget = Evaluator::budget(executor, model);
-  auto found = plan(model.graph, budget, {.work_limit = 200});
+  auto found = plan(model.graph, budget, {.work_limit = kEvaluationWork});
   if (found) return *std::move(found);
   throw InvalidInput(fmt::format(
       "evaluation takes {} bytes, this training leaves it {}; a larger budget or a smaller batch "

@@ -11,6 +11,9 @@
 
 namespace rockmate::cli {
 
+/// Moves of the search for a plan of the evaluation.
+inline constexpr std::uint64_t kEvaluationWork = 200;
+
 struct Evaluation {
   std::uint64_t step = 0;  ///< before which it was made
   double loss = 0;

@@ -13,7 +13,7 @@ namespace rockmate::cli {
 struct PipelineRunFlags {
   bool run = false;
   std::size_t steps = 1;
-  std::string engine = "reference";
+  std::string engine = "cpu";
   int threads = 1;
   std::uint64_t seed = 0;
   std::optional<double> learning_rate;

@@ -120,10 +120,10 @@ void TrainFlags::add_to(CLI::App& verb) {
       ->check(whole_number())
       ->capture_default_str();
   verb.add_option("--engine", engine,
-                  "what runs the ops: reference (plain loops), cpu (fast), vector (emulated Vector "
-                  "Engine: --device ve10b, ve20b or ve30b, whose times are modelled)")
-      ->type_name("NAME")
-      ->capture_default_str();
+                  "what runs the ops: cpu (fast), reference (plain loops), vector (emulated Vector "
+                  "Engine: --device ve10b, ve20b or ve30b, whose times are modelled) (cpu, or that "
+                  "of --plan)")
+      ->type_name("NAME");
   model.add_direct_to(verb);
   verb.add_option("--offload", offload,
                   "engine vector: native (parameters stay there) or transparent (they go down, and "
@@ -175,10 +175,10 @@ bool TrainFlags::measures() const {
   return plan.empty() && !model.device;
 }
 
-TrainingOptions TrainFlags::training_options() const {
+TrainingOptions TrainFlags::training_options(const std::string& run_by) const {
   ModelFlags stated = model;
   if (measures()) stated.costs.reset();
-  TrainingOptions options = stated.training_options(engine, planning.threads);
+  TrainingOptions options = stated.training_options(run_by, planning.threads);
   if (learning_rate) options.learning_rate = *learning_rate;
   options.weight_decay = weight_decay;
   options.clip_norm = clip_norm;

@@ -18,7 +18,7 @@ struct TrainFlags {
   PlanningFlags planning;
   std::string budget;
   std::string plan;
-  std::string engine = "reference";
+  std::optional<std::string> engine;   ///< none: cpu, or that of the plan
   std::optional<std::string> offload;  ///< of engine `vector` alone
   std::size_t steps = 1;
   // How it learns.
@@ -53,8 +53,8 @@ struct TrainFlags {
 
   /// Throw InvalidInput for numbers that are no good.
   void check() const;
-  /// With the roofline's costs where `measures`.
-  [[nodiscard]] TrainingOptions training_options() const;
+  /// Of the iteration that `run_by` runs, with the roofline's costs where `measures`.
+  [[nodiscard]] TrainingOptions training_options(const std::string& run_by) const;
   /// Whether ops are to be measured before anything is planned: unless the costs are stated, or the
   /// plan is.
   [[nodiscard]] bool measures() const;

@@ -48,8 +48,25 @@ Expected<Plan, Violation> read_and_judge(const TrainFlags& flags, const Training
   return plan;
 }
 
+// The engine that was named; else cpu, but for a plan of the iteration as no engine changes it.
+std::string engine_of(const TrainFlags& flags, const Graph& graph) {
+  if (flags.engine) return *flags.engine;
+  const std::string fast = "cpu";
+  if (flags.plan.empty()) return fast;
+  std::optional<std::string> readable;
+  for (const std::string& engine : {fast, std::string("reference")}) {
+    const TrainingGraph iteration = make_training_graph(graph, flags.training_options(engine));
+    const auto document = read_plan(flags.plan, iteration);
+    if (!document) continue;
+    if (judge(iteration, *document)) return engine;
+    if (!readable) readable = engine;
+  }
+  return readable.value_or(fast);
+}
+
 // The plan, or nothing after a report of why there is none.
-std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph) {
+std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph,
+                            const std::string& engine) {
   if (flags.plan.empty()) {
     std::optional<PlanResult> result;
     run_search(flags.planning, [&](const PlanOptions& options) {
@@ -62,7 +79,7 @@ std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph)
       return std::nullopt;
     }
     print(report(graph, none));
-    if (flags.engine == "cpu" && !flags.model.direct) {
+    if (engine == "cpu" && !flags.model.direct) {
       print("  hint            --direct needs less workspace for convolutions\n");
     }
     return std::nullopt;
@@ -75,6 +92,15 @@ std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph)
   flags.json ? print_json({{"reason", message}})
              : print(fmt::format("{}: invalid: {}\n", flags.plan, message));
   return std::nullopt;
+}
+
+// The bytes of one memory in which a plan for `evaluation` runs by turns with the training, if the
+// budget holds them.
+Bytes bytes_with(const TrainingGraph& evaluation, const Plan& training) {
+  const Bytes sources = evaluation.static_bytes();
+  const auto found = plan(evaluation, training.budget - training.static_bytes + sources,
+                          {.work_limit = kEvaluationWork});
+  return found ? found->needed() - sources + training.static_bytes : training.needed();
 }
 
 // The model's file with what the executor holds: its sources, but for data and optimizer states.
@@ -115,19 +141,20 @@ ExitCode run_train(const TrainFlags& flags) {
   flags.check();
   check_outputs(flags.outputs(), flags.inputs());
   const Graph graph = flags.load_graph();
-  TrainingOptions options = flags.training_options();
-  const std::optional<VectorDevice> device = flags.model.card(flags.engine);
+  const std::string engine = engine_of(flags, graph);
+  TrainingOptions options = flags.training_options(engine);
+  const std::optional<VectorDevice> device = flags.model.card(engine);
   if (!device && flags.offload) throw InvalidInput("--offload belongs to --engine vector");
   flags.model.use_modelled_costs(device, graph, options);
   std::optional<TrainingModel> evaluation;
   if (!flags.held_out.empty()) evaluation = make_evaluation_model(graph, options);
   TrainingModel model = make_training_model(graph, options);
   if (!device && flags.measures()) {
-    options.costs = measure_costs(
-        model, {flags.engine, flags.planning.threads, cache_folder(flags.planning.cache)});
+    options.costs =
+        measure_costs(model, {engine, flags.planning.threads, cache_folder(flags.planning.cache)});
     model = make_training_model(graph, options);
   }
-  std::optional<Plan> plan = plan_of(flags, model.graph);
+  std::optional<Plan> plan = plan_of(flags, model.graph, engine);
   if (!plan) return kNo;
   std::optional<ModelledStep> modelled;
   if (device) modelled = modelled_step(flags, *device, model, *plan);
@@ -135,8 +162,9 @@ ExitCode run_train(const TrainFlags& flags) {
   const StopOnInterrupt interrupt(flags.save.empty() ? "stopping after this step"
                                                      : "saving after this step");
   TrainingJob job{.model = model, .plan = *std::move(plan)};
-  job.options = {flags.model.on_card(flags.engine), flags.planning.threads, flags.planning.seed,
+  job.options = {flags.model.on_card(engine), flags.planning.threads, flags.planning.seed,
                  flags.guard, flags.time_ops};
+  if (evaluation) job.options.at_least = bytes_with(evaluation->graph, job.plan);
   job.steps = flags.steps;
   job.rate = flags.rate_schedule();
   job.data.path = flags.data;

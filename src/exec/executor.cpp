@@ -19,6 +19,11 @@ namespace rockmate {
 
 namespace {
 
+Program with_room(Program program, Bytes at_least) {
+  program.bytes = std::max(program.bytes, at_least);
+  return program;
+}
+
 void copy(std::span<std::byte> to, std::span<const std::byte> from) {
   std::ranges::copy(from, to.begin());
 }
@@ -42,7 +47,7 @@ struct Executor::State {
         options(chosen),
         engine(std::move(runs)),
         device(linked_device(*engine)),
-        machine(model, resolve(model, plan), *engine, options.guard),
+        machine(model, with_room(resolve(model, plan), options.at_least), *engine, options.guard),
         is_set(model.sources.size()) {
     if (options.time_ops) machine.time_ops();
     for (std::size_t s = 0; s < model.sources.size(); ++s) {

@@ -36,7 +36,7 @@ class TrainExport : public ::testing::Test {
                      "--weight-decay", "0.05",
                      "--schedule",     "cosine:20",
                      "--warm-up",      "4",
-                     "--budget",       "min",
+                     "--budget",       "120%",
                      "--work-limit",   "100",
                      "--eval-data",    kGolden.string(),
                      "--json"};
