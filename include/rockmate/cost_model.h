@@ -46,6 +46,8 @@ struct OpCost {
   Seconds seconds;
   Bytes workspace = {};
   std::vector<Implementation> implementations = {};
+  /// Seconds where the caches hold all that it reads and writes, if that was measured.
+  std::optional<Seconds> cached = {};
 };
 
 class CostModel {
@@ -70,6 +72,9 @@ class CostModel {
   /// one sets it.
   CostModel& describe(std::string where);
   [[nodiscard]] const std::string& description() const { return description_; }
+  /// What the caches of that computer hold, all together, if it was measured: `caches` of a file.
+  CostModel& set_caches(Bytes bytes);
+  [[nodiscard]] std::optional<Bytes> caches() const { return caches_; }
   /// By signature.
   [[nodiscard]] const std::map<std::string, OpCost, std::less<>>& measurements() const {
     return measured_;
@@ -88,6 +93,7 @@ class CostModel {
   CostModel() = default;
   std::optional<Device> device_;
   std::string description_;
+  std::optional<Bytes> caches_;
   std::map<std::string, OpCost, std::less<>> measured_;
 };
 

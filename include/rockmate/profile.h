@@ -54,9 +54,10 @@ struct OpProfile {
 };
 
 struct Profile {
-  std::string where;                ///< computer, engine, threads: what the seconds hold for
-  std::vector<OpProfile> ops = {};  ///< in the order of the iteration
-  std::size_t missing = 0;          ///< distinct ops that a stop has left unmeasured
+  std::string where;                 ///< computer, engine, threads: what the seconds hold for
+  std::vector<OpProfile> ops = {};   ///< in the order of the iteration
+  std::optional<Bytes> caches = {};  ///< what the caches hold, all together
+  std::size_t missing = 0;           ///< distinct ops that a stop has left unmeasured
 
   /// Measurements alone.
   [[nodiscard]] CostModel costs() const;

@@ -165,6 +165,7 @@ ExitCode run_train(const TrainFlags& flags) {
   job.options = {flags.model.on_card(engine), flags.planning.threads, flags.planning.seed,
                  flags.guard, flags.time_ops};
   if (evaluation) job.options.at_least = bytes_with(evaluation->graph, job.plan);
+  job.costs = options.costs;
   job.steps = flags.steps;
   job.rate = flags.rate_schedule();
   job.data.path = flags.data;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "cli/progress_line.h"
 #include "cli/trainer.h"
+#include "exec/cached_step.h"
 #include "rockmate/checkpoint.h"
 #include "rockmate/error.h"
 #include "rockmate/plan.h"
@@ -20,6 +21,15 @@ Plan plain_plan(const TrainingModel& model) {
   auto found = plan(model.graph, kNoLimit, {.planner = Planner::kPlain});
   ROCKMATE_CHECK(found.has_value());
   return *std::move(found);
+}
+
+// By the costs and what caches keep; where nobody measured that, by the costs alone.
+ExpectedSteps expected_steps(const TrainingJob& job) {
+  const auto planned = cached_step(job.model, job.plan, job.costs);
+  const auto plain =
+      planned ? cached_step(job.model, plain_plan(job.model), job.costs) : std::nullopt;
+  if (!plain) return {job.plan.seconds, job.model.graph.plain_seconds()};
+  return {*planned, *plain};
 }
 
 std::string progress(const TrainingJob& job, const StepReport& report) {
@@ -42,6 +52,7 @@ class Training {
       held_out_ = std::make_unique<HeldOut>(planned_.executor(), *job.evaluation, job.held_out);
     }
     outcome_.planned = planned_.executor().planned();
+    outcome_.expected = expected_steps(job);
     if (job.resume.empty()) return;
     for (Trainer* trainer : trainers()) load_checkpoint(trainer->executor(), job.resume);
   }

@@ -23,7 +23,8 @@ struct TrainingJob {
   const TrainingModel& model;
   Plan plan;
   ExecutorOptions options = {};
-  std::size_t steps = 1;  ///< in all, those before a checkpoint included
+  CostModel costs = CostModel::measured();  ///< by which it was planned
+  std::size_t steps = 1;                    ///< in all, those before a checkpoint included
   RateSchedule rate = {};
   DataOptions data = {};
   const TrainingModel* evaluation = nullptr;  ///< of the model; where there are held-out data
@@ -49,10 +50,16 @@ struct Comparison {
   SameBits same;  ///< after every step
 };
 
+/// What steps should take by what was measured before.
+struct ExpectedSteps {
+  Seconds planned, plain;
+};
+
 struct TrainingOutcome {
   std::vector<StepReport> steps;  ///< that were done, behind those of the checkpoint
   std::vector<Evaluation> evaluations;
   Bytes planned, measured;
+  ExpectedSteps expected;
   std::vector<std::vector<OpTime>> op_times = {};  ///< of each step, where they were asked for
   std::optional<Comparison> comparison;
   LinkTraffic copied = {};  ///< of the last step, to and from a card

@@ -22,13 +22,18 @@ std::optional<double> measured_overhead(const TrainingOutcome& outcome) {
   return median_step(outcome).count() / plain.count() - 1;
 }
 
+double expected_overhead(const TrainingJob& job, const TrainingOutcome& outcome) {
+  const ExpectedSteps& expected = outcome.expected;
+  if (expected.plain == Seconds()) return job.plan.overhead;
+  return expected.planned.count() / expected.plain.count() - 1;
+}
+
 const char* same(bool equal) { return equal ? "the same" : "DIFFERENT"; }
 
-void add_comparison(const TrainingJob& job, const Comparison& comparison, Table& table) {
-  table.row(
-      {"plain iteration", to_string(comparison.bytes),
-       fmt::format("{} a step (median), {} by the costs", to_string(median(comparison.seconds)),
-                   to_string(job.model.graph.plain_seconds()))});
+void add_comparison(const Comparison& comparison, const ExpectedSteps& expected, Table& table) {
+  table.row({"plain iteration", to_string(comparison.bytes),
+             fmt::format("{} a step (median), {} expected", to_string(median(comparison.seconds)),
+                         to_string(expected.plain))});
   table.row({"bits", "",
              fmt::format("losses {}, gradients {}, statistics {}", same(comparison.same.loss),
                          same(comparison.same.gradients), same(comparison.same.statistics))});
@@ -63,15 +68,15 @@ std::string report(const TrainingJob& job, const TrainingOutcome& outcome) {
                               : fmt::format("after {}", counted(found.step, "step"))});
   }
   table.row({"step", to_string(median_step(outcome)),
-             fmt::format("median; {} by the costs", to_string(job.plan.seconds))});
+             fmt::format("median; {} expected", to_string(outcome.expected.planned))});
   table.row({"memory", to_string(outcome.planned),
              fmt::format("{} bytes planned, {} measured", outcome.planned.count(),
                          outcome.measured.count())});
   const auto overhead = measured_overhead(outcome);
-  table.row({"overhead", percent(job.plan.overhead),
+  table.row({"overhead", percent(expected_overhead(job, outcome)),
              overhead ? fmt::format("planned; {} measured", percent(*overhead)) : "planned"});
   if (job.modelled) add_modelled(job, outcome, table);
-  if (outcome.comparison) add_comparison(job, *outcome.comparison, table);
+  if (outcome.comparison) add_comparison(*outcome.comparison, outcome.expected, table);
   std::string text =
       fmt::format("{}: {} within {}\n\n{}", job.plan.graph, counted(outcome.steps.size(), "step"),
                   to_string(job.plan.budget), table.text());
@@ -101,9 +106,9 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
   }
   object["planned_bytes"] = outcome.planned.count();
   object["measured_bytes"] = outcome.measured.count();
-  object["seconds_planned"] = job.plan.seconds.count();
+  object["seconds_planned"] = outcome.expected.planned.count();
   object["seconds_measured"] = median_step(outcome).count();
-  object["overhead_planned"] = job.plan.overhead;
+  object["overhead_planned"] = expected_overhead(job, outcome);
   if (job.modelled) {
     object["modelled_device"] = job.modelled->device.name;
     object["modelled_kernel_seconds"] = job.plan.seconds.count();
@@ -125,7 +130,7 @@ nlohmann::ordered_json to_json(const TrainingJob& job, const TrainingOutcome& ou
     object["statistics_equal"] = outcome.comparison->same.statistics;
     object["plain_bytes"] = outcome.comparison->bytes.count();
     object["plain_seconds"] = median(outcome.comparison->seconds).count();
-    object["plain_seconds_planned"] = job.model.graph.plain_seconds().count();
+    object["plain_seconds_planned"] = outcome.expected.plain.count();
   }
   if (job.options.time_ops) object["ops"] = to_json(timed_ops(job.model, outcome.op_times));
   return object;

@@ -172,24 +172,55 @@ void OpBench::touch(std::span<std::byte> bytes) const {
   });
 }
 
+// An op, prepared, and so many copies of its tensors.
+class OpBench::Bed {
+ public:
+  Bed(OpBench& bench, OpId op, const KernelSpec& spec, Bytes at_least)
+      : kernel_(bench.engine_.prepare(spec)),
+        tensors_(bench.model_, op, bench.engine_.workspace(spec)),
+        size_(static_cast<std::size_t>(std::max(tensors_.bytes(), kAlignment).count())) {
+    const auto wanted = static_cast<std::size_t>(at_least.count()) / size_ + 1;
+    copies_ = at_least > Bytes() ? std::clamp<std::size_t>(wanted, 2, kMostRuns + 1) : 1;
+    all_ = bench.memory(Bytes(static_cast<std::int64_t>(copies_ * size_)));
+    for (const ValueId v : spec.kernel.inputs) bench.fill(v, tensors_.of(v, copy(0)));
+    for (std::size_t c = 1; c < copies_; ++c) std::ranges::copy(copy(0), copy(c).begin());
+    run(0);  // does not count: the code and its tables are cold
+  }
+
+  void run(std::size_t c) { tensors_.run(*kernel_, copy(c)); }
+  [[nodiscard]] std::span<std::byte> of(ValueId v, std::size_t c) const {
+    return tensors_.of(v, copy(c));
+  }
+
+ private:
+  [[nodiscard]] std::span<std::byte> copy(std::size_t c) const {
+    return all_.subspan(c % copies_ * size_, size_);
+  }
+
+  std::unique_ptr<PreparedKernel> kernel_;
+  Tensors tensors_;
+  std::size_t size_, copies_;
+  std::span<std::byte> all_;
+};
+
 Seconds OpBench::measure(OpId op, Seconds limit) {
-  const KernelSpec spec = kernel_spec(model_, op);
-  const std::unique_ptr<PreparedKernel> kernel = engine_.prepare(spec);
-  Tensors tensors(model_, op, engine_.workspace(spec));
-  const auto size = static_cast<std::size_t>(std::max(tensors.bytes(), kAlignment).count());
-  const auto wanted = other_.bytes().size() / size + 1;
-  const std::size_t copies = std::clamp<std::size_t>(wanted, 2, kMostRuns + 1);
-  const std::span<std::byte> all = memory(Bytes(static_cast<std::int64_t>(copies * size)));
-  const auto copy = [&](std::size_t c) { return all.subspan(c % copies * size, size); };
-  for (const ValueId v : spec.kernel.inputs) fill(v, tensors.of(v, copy(0)));
-  for (std::size_t c = 1; c < copies; ++c) std::ranges::copy(copy(0), copy(c).begin());
-  tensors.run(*kernel, copy(0));  // does not count: the code and its tables are cold
+  Bed bed(*this, op, kernel_spec(model_, op),
+          Bytes(static_cast<std::int64_t>(other_.bytes().size())));
   touch(other_.bytes());
   const std::vector<ValueId> hot = just_made(op);
   return measure_runs(limit, [&](std::size_t run) {
-    for (const ValueId v : hot) touch(tensors.of(v, copy(run + 1)));
+    for (const ValueId v : hot) touch(bed.of(v, run + 1));
     const auto start = Clock::now();
-    tensors.run(*kernel, copy(run + 1));
+    bed.run(run + 1);
+    return Seconds(std::chrono::duration<double>(Clock::now() - start).count());
+  });
+}
+
+Seconds OpBench::measure_cached(OpId op, Seconds limit) {
+  Bed bed(*this, op, kernel_spec(model_, op), Bytes());
+  return measure_runs(limit, [&](std::size_t) {
+    const auto start = Clock::now();
+    bed.run(0);
     return Seconds(std::chrono::duration<double>(Clock::now() - start).count());
   });
 }

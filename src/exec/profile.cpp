@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "exec/cache_bench.h"
 #include "exec/computer.h"
 #include "exec/cost_cache.h"
 #include "exec/op_bench.h"
@@ -69,8 +70,10 @@ class Profiler {
       op.profile.cost = found->second;
       op.profile.was_known = op.has_cost = true;
     }
+    caches_ = known.caches();
+    if (!caches_ || options_.again) caches_ = measure_caches(options_.threads, options_.caches);
     measure(unknown);
-    Profile profile{.where = where_};
+    Profile profile{.where = where_, .caches = caches_};
     for (DistinctOp& op : ops) {
       op.has_cost ? profile.ops.push_back(std::move(op.profile)) : void(++profile.missing);
     }
@@ -85,6 +88,8 @@ class Profiler {
       if (options_.progress) options_.progress({done, ops.size(), op.profile.signature});
       const Bytes workspace = engine_.workspace(kernel_spec(model_, op.first));
       op.profile.cost = {bench_.measure(op.first, options_.per_op), workspace};
+      op.profile.cost.cached =
+          std::min(bench_.measure_cached(op.first, options_.per_op), op.profile.cost.seconds);
       op.has_cost = true;
       fresh_.set(op.profile.signature, op.profile.cost);
       if (fresh_.measurements().size() >= kKeepAfter) keep();
@@ -93,7 +98,7 @@ class Profiler {
   }
 
   void keep() {
-    cache_.add(fresh_);
+    cache_.add(fresh_.set_caches(*caches_));
     fresh_ = CostModel::measured();
   }
 
@@ -104,6 +109,7 @@ class Profiler {
   std::string where_;
   CostCache cache_;
   CostModel fresh_ = CostModel::measured();  // that the cache does not have yet
+  std::optional<Bytes> caches_;
 };
 
 }  // namespace
@@ -111,6 +117,7 @@ class Profiler {
 CostModel Profile::costs() const {
   CostModel costs = CostModel::measured();
   costs.describe(where);
+  if (caches) costs.set_caches(*caches);
   for (const OpProfile& op : ops) costs.set(op.signature, op.cost);
   return costs;
 }

@@ -55,6 +55,11 @@ CostModel& CostModel::describe(std::string where) {
   return *this;
 }
 
+CostModel& CostModel::set_caches(Bytes bytes) {
+  caches_ = bytes;
+  return *this;
+}
+
 OpCost CostModel::cost(const std::string& op, const std::string& signature,
                        const Work& work) const {
   if (const auto found = measured_.find(signature); found != measured_.end()) return found->second;

@@ -26,6 +26,7 @@ class CostsSchema {
         .required("format", json::word(fmt::format("\"{}\"", kFormat),
                                        [](const std::string& word) { return word == kFormat; }))
         .optional("device", json::text([this](std::string&& text) { device = std::move(text); }))
+        .optional("caches", json::whole([this](std::int64_t bytes) { caches = Bytes(bytes); }))
         .required("costs", json::list(cost_node()));
   }
   CostsSchema(const CostsSchema&) = delete;
@@ -33,6 +34,7 @@ class CostsSchema {
 
   json::Node& root() { return root_; }
   std::string device;
+  std::optional<Bytes> caches;
   Costs costs;
 
  private:
@@ -50,6 +52,7 @@ json::NodePtr CostsSchema::cost_node() {
   node->on_begin([this] { cost_ = {}; })
       .required("op", json::text([this](std::string&& text) { signature_ = std::move(text); }))
       .required("seconds", json::magnitude([this](double s) { cost_.seconds = Seconds(s); }))
+      .optional("cached_seconds", json::magnitude([this](double s) { cost_.cached = Seconds(s); }))
       .optional("workspace",
                 json::whole([this](std::int64_t bytes) { cost_.workspace = Bytes(bytes); }))
       .optional("implementations", json::list(implementation_node()))
@@ -92,6 +95,9 @@ std::string row(const std::string& signature, const OpCost& cost) {
     others += "}";
   }
   if (!others.empty()) others = fmt::format(", \"implementations\": [{}]", others);
+  if (cost.cached) {
+    others = fmt::format(", \"cached_seconds\": {}{}", json::number(*cost.cached), others);
+  }
   return fmt::format("{{\"op\": {}, {}{}}}", json::quoted(signature),
                      figures(cost.seconds, cost.workspace), others);
 }
@@ -103,6 +109,7 @@ CostModel& CostModel::parse(std::string_view text, const std::string& origin,
   CostsSchema schema;
   json::read(text, origin, schema.root(), warnings);
   if (!schema.device.empty()) describe(std::move(schema.device));
+  if (schema.caches) set_caches(*schema.caches);
   for (auto& [signature, cost] : schema.costs) set(signature, std::move(cost));
   return *this;
 }
@@ -114,9 +121,10 @@ CostModel& CostModel::read(const std::filesystem::path& file, std::vector<std::s
 std::string CostModel::to_json() const {
   std::vector<std::string> rows;
   for (const auto& [signature, cost] : measured_) rows.push_back(row(signature, cost));
-  const std::string device =
+  std::string where =
       description_.empty() ? "" : fmt::format("\"device\": {},\n", json::quoted(description_));
-  return fmt::format("{{\"format\": \"{}\",\n{}\"costs\": {}}}\n", kFormat, device,
+  if (caches_) where += fmt::format("\"caches\": {},\n", json::number(*caches_));
+  return fmt::format("{{\"format\": \"{}\",\n{}\"costs\": {}}}\n", kFormat, where,
                      json::one_per_line(rows));
 }
 

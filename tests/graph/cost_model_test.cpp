@@ -78,11 +78,14 @@ TEST(CostModel, MeasurementsComeFirst) {
 TEST(CostModel, WritesWhatItReads) {
   CostModel costs = CostModel::measured();
   costs.set("a(float32[2])", {Seconds(0.125), Bytes(3), {{"x", Seconds(1), Bytes(2), "k"}}});
-  costs.set("b()", {Seconds(1e-7), {}});
+  costs.set("b()", {Seconds(1e-7), {}, {}, Seconds(1e-8)});
+  costs.set_caches(12_MiB);
   CostModel copy = CostModel::measured();
   copy.parse(costs.to_json(), "copy");
   EXPECT_EQ(copy.to_json(), costs.to_json());
   EXPECT_EQ(copy.cost("op", "b()", {}).seconds, Seconds(1e-7));
+  EXPECT_EQ(copy.cost("op", "b()", {}).cached, Seconds(1e-8));
+  EXPECT_EQ(copy.caches(), 12_MiB);
 }
 
 TEST(CostModel, AnUnknownCostIsAnErrorThatNamesTheOp) {
