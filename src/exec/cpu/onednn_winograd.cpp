@@ -100,15 +100,6 @@ bool fits(const Convolution& conv) {
          lies_well(conv.y);
 }
 
-bool has_plain_tensors(const KernelView& kernel) {
-  for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
-    for (const TensorType& type : *types) {
-      if (type.dtype != DType::kFloat32 || element_count(type.shape) == 0) return false;
-    }
-  }
-  return !kernel.adds;
-}
-
 std::optional<Prepared> make(const Convolution& conv) {
   if (!fits(conv)) return std::nullopt;
   const WinogradTiles tiles = tiles_of(conv);
@@ -120,24 +111,14 @@ std::optional<Prepared> make(const Convolution& conv) {
 }
 
 std::optional<Prepared> make_winograd(const KernelView& kernel, int) {
-  if (!has_plain_tensors(kernel)) return std::nullopt;
+  if (!has_plain_tensors(kernel) || kernel.adds) return std::nullopt;
   return make(Convolution(kernel));
 }
 
 std::optional<Prepared> make_fused_winograd(const KernelView& kernel, int) {
-  const FusedPart& first = kernel.attributes.parts().parts.front();
-  const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
-  if (first.kind != OpKind::kConv || !has_plain_tensors(kernel) ||
-      !std::all_of(first.inputs.begin(), first.inputs.end(), is_operand)) {
-    return std::nullopt;
-  }
-  auto epilogue = Epilogue::of(kernel);
-  if (!epilogue || !epilogue->is_clamp()) return std::nullopt;
-  const Convolution conv(kernel, *std::move(epilogue));
-  // The result may lie on the addend, but not on what the convolution still reads.
-  const auto& addend = conv.epilogue.addend();
-  if (addend && addend->index == conv.x.index) return std::nullopt;
-  return make(conv);
+  const auto conv = fused_convolution(kernel);
+  if (!conv || !conv->epilogue.is_clamp()) return std::nullopt;
+  return make(*conv);
 }
 
 }  // namespace
