@@ -5,8 +5,6 @@
 namespace rockmate::cpu::onednn {
 namespace {
 
-constexpr std::int64_t kWindow = 9;  // numbers
-
 class ByImages {
  public:
   ByImages(const WinogradTiles& tiles, const WinogradImages& images)
@@ -37,23 +35,18 @@ class ByImages {
   [[nodiscard]] float* scale(const Run& run) const {
     return images_.epilogue.has_scale() ? space_.at(run, scale_) : nullptr;
   }
-  [[nodiscard]] float* part_of(const Run& run, Bytes offset, std::int64_t part,
-                               std::int64_t numbers) const {
-    return space_.at(run, offset) + part * kWinogradPoints * numbers;
-  }
-
   void run_tiles(const Run& run) const {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
     const float* const weights = space_.at(run, weights_);
     const WinogradWeight whole = weight(run, 0, out);
-    parallel_for(run.threads(), in, kGrain / (kWindow * out) + 1,
+    parallel_for(run.threads(), in, kGrain / (kWinogradWindow * out) + 1,
                  [&](std::int64_t begin, std::int64_t end) {
                    winograd_weight(whole, begin, end, space_.at(run, weights_));
                  });
     deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t count) {
-      float* const spread = part_of(run, spread_, part, deal_.piece * in);
-      float* const results = part_of(run, results_, part, deal_.piece * out);
+      float* const spread = space_.of_part(run, spread_, part, deal_.piece * in);
+      float* const results = space_.of_part(run, results_, part, deal_.piece * out);
       spread_tiles(run, first, count, 0, count, spread);
       multiply({count, in, out, false, count * in, in}, spread, weights, results);
       finish_tiles(run, first, count, 0, out, results);
@@ -68,8 +61,8 @@ class ByImages {
       spread_tiles(run, begin, end - begin, begin, count, spread);
     });
     deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t width) {
-      float* const weights = part_of(run, weights_, part, in * deal_.piece);
-      float* const results = part_of(run, results_, part, count * deal_.piece);
+      float* const weights = space_.of_part(run, weights_, part, in * deal_.piece);
+      float* const results = space_.of_part(run, results_, part, count * deal_.piece);
       winograd_weight(weight(run, first, width), 0, in, weights);
       multiply({count, in, width, false, count * in, in}, spread, weights, results);
       finish_tiles(run, 0, count, first, width, results);
@@ -81,11 +74,11 @@ class ByImages {
                                       std::int64_t count) const {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
-    const std::int64_t column = images_.flips ? kWindow : in * kWindow;
+    const std::int64_t column = images_.flips ? kWinogradWindow : in * kWinogradWindow;
     return {.w = run.in<float>(images_.weight) + first * column,
             .rows = in,
             .columns = count,
-            .row_step = images_.flips ? out * kWindow : kWindow,
+            .row_step = images_.flips ? out * kWinogradWindow : kWinogradWindow,
             .column_step = column,
             .flips = images_.flips,
             .scale = scale(run) != nullptr ? scale(run) + first : nullptr};

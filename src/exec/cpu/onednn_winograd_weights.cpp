@@ -6,8 +6,6 @@
 namespace rockmate::cpu::onednn {
 namespace {
 
-constexpr std::int64_t kWindow = 9;  // numbers
-
 class ByWeight {
  public:
   explicit ByWeight(const WinogradTiles& tiles)
@@ -27,28 +25,24 @@ class ByWeight {
   }
 
  private:
-  [[nodiscard]] float* part_of(const Run& run, Bytes offset, std::int64_t part,
-                               std::int64_t numbers) const {
-    return space_.at(run, offset) + part * kWinogradPoints * numbers;
-  }
-
   void run_tiles(const Run& run) const {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
     const std::int64_t pairs = in * out;
     deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t count) {
-      float* const sources = part_of(run, sources_, part, deal_.piece * in);
-      float* const results = part_of(run, results_, part, deal_.piece * out);
+      float* const sources = space_.of_part(run, sources_, part, deal_.piece * in);
+      float* const results = space_.of_part(run, results_, part, deal_.piece * out);
       transform_tiles(run, first, count, 0, count, sources, results);
       const bool adds = first > deal_.first(part);
       multiply({out, count, in, true, count * out, out, adds}, results, sources,
-               part_of(run, sums_, part, pairs));
+               space_.of_part(run, sums_, part, pairs));
     });
-    parallel_for(run.threads(), pairs, kGrain / kWindow, [&](std::int64_t begin, std::int64_t end) {
-      winograd_weight_gradient(space_.at(run, sums_) + begin, pairs, deal_.parts,
-                               kWinogradPoints * pairs, end - begin,
-                               run.out<float>() + begin * kWindow);
-    });
+    parallel_for(run.threads(), pairs, kGrain / kWinogradWindow,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   winograd_weight_gradient(space_.at(run, sums_) + begin, pairs, deal_.parts,
+                                            kWinogradPoints * pairs, end - begin,
+                                            run.out<float>() + begin * kWinogradWindow);
+                 });
   }
 
   void run_bands(const Run& run) const {
@@ -61,10 +55,10 @@ class ByWeight {
       transform_tiles(run, begin, end - begin, begin, count, sources, results);
     });
     deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t width) {
-      float* const sums = part_of(run, sums_, part, deal_.piece * in);
+      float* const sums = space_.of_part(run, sums_, part, deal_.piece * in);
       multiply({width, count, in, true, count * out, out}, results + first, sources, sums);
       winograd_weight_gradient(sums, width * in, 1, 0, width * in,
-                               run.out<float>() + first * in * kWindow);
+                               run.out<float>() + first * in * kWinogradWindow);
     });
   }
 

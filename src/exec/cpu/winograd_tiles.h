@@ -19,6 +19,7 @@
 namespace rockmate::cpu {
 
 inline constexpr std::int64_t kWinogradPoints = 36;
+inline constexpr std::int64_t kWinogradWindow = 9;  ///< numbers of a window of a weight
 
 /// Channels of one channels-last image whose pixels are `step` numbers apart, and the pixel with
 /// which a tile of it begins, which may lie outside.
