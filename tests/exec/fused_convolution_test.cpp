@@ -110,6 +110,16 @@ std::vector<Case> cases() {
          const TensorId x = line(b, b.conv(image(b, "x", {1, 32, 54, 55}), 32, {3}, same), "n");
          return b.relu(b.add(x, r));
        }},
+      {"winograd_in_bands", "conv sub mul add add clip",
+       [=](GraphBuilder& b) {
+         const TensorId r = image(b, "r", {1, 112, 14, 16});
+         const TensorId x = line(b, b.conv(image(b, "x", {1, 96, 14, 16}), 112, {3}, same), "n");
+         return b.relu6(b.add(x, r));
+       }},
+      {"winograd_without_a_clamp", "conv sub mul add silu",
+       [=](GraphBuilder& b) {
+         return b.silu(line(b, b.conv(image(b, "x", {1, 32, 20, 24}), 32, {3}, same), "n"));
+       }},
   };
   return list;
 }

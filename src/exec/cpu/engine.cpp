@@ -40,6 +40,9 @@ Makers make_makers() {
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_products(makers);
   add_onednn_pointwise(makers);
+#ifdef ROCKMATE_WITH_HIGHWAY
+  add_onednn_winograd(makers);
+#endif
   add_onednn_convolutions(makers);
 #endif
 #ifdef ROCKMATE_WITH_HIGHWAY

@@ -109,5 +109,6 @@ namespace rockmate::cpu {
 void add_onednn_convolutions(Makers& makers);
 void add_onednn_pointwise(Makers& makers);
 void add_onednn_products(Makers& makers);
+void add_onednn_winograd(Makers& makers);
 
 }  // namespace rockmate::cpu

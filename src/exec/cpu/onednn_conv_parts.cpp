@@ -5,7 +5,7 @@
 namespace rockmate::cpu::onednn {
 namespace {
 
-using dnnl::algorithm;
+constexpr dnnl::algorithm kDirect = dnnl::algorithm::convolution_direct;
 using Forward = dnnl::convolution_forward;
 using Data = dnnl::convolution_backward_data;
 using Weights = dnnl::convolution_backward_weights;
@@ -35,24 +35,23 @@ Shape y_shape(const Convolution& conv, const Piece& piece) {
   return shape;
 }
 
-Forward::primitive_desc forward_desc(const Convolution& conv, algorithm how, const Piece& piece,
+Forward::primitive_desc forward_desc(const Convolution& conv, const Piece& piece,
                                      const Formats& formats) {
   const bool is_wanted = conv.direction == Direction::kForward;
   const bool has_bias = is_wanted && (conv.bias || conv.epilogue.has_shift());
   const Desc bias = has_bias ? desc({piece.channels.count}, MemoryFormat::kRowMajor) : Desc();
   dnnl::primitive_attr how_to = attributes();
   if (is_wanted) conv.epilogue.add_to(how_to);
-  return {{dnnl::prop_kind::forward_training, how, formats.x, formats.weight, bias, formats.y,
+  return {{dnnl::prop_kind::forward_training, kDirect, formats.x, formats.weight, bias, formats.y,
            conv.strides, conv.dilations, piece.before, piece.after},
           how_to,
           engine()};
 }
 
 template <class Gradient>
-typename Gradient::primitive_desc gradient_desc(const Convolution& conv, algorithm how,
-                                                const Formats& formats,
+typename Gradient::primitive_desc gradient_desc(const Convolution& conv, const Formats& formats,
                                                 const Forward::primitive_desc& forward) {
-  return {{how, formats.x, formats.weight, formats.y, conv.strides, conv.dilations, conv.before,
+  return {{kDirect, formats.x, formats.weight, formats.y, conv.strides, conv.dilations, conv.before,
            conv.after},
           attributes(),
           engine(),
@@ -120,6 +119,30 @@ void Convolution::read(OpKind kind, const Attributes& attributes,
   after.assign(middle, pads.end());
 }
 
+bool has_plain_tensors(const KernelView& kernel) {
+  const auto is_plain = [](const TensorType& type) {
+    return type.dtype == DType::kFloat32 && element_count(type.shape) > 0;
+  };
+  return std::all_of(kernel.inputs.begin(), kernel.inputs.end(), is_plain) &&
+         std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is_plain);
+}
+
+// The result may lie on the addend, but not on what the convolution still reads.
+std::optional<Convolution> fused_convolution(const KernelView& kernel) {
+  const FusedPart& first = kernel.attributes.parts().parts.front();
+  const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
+  if (first.kind != OpKind::kConv || !has_plain_tensors(kernel) ||
+      !std::all_of(first.inputs.begin(), first.inputs.end(), is_operand)) {
+    return std::nullopt;
+  }
+  auto epilogue = Epilogue::of(kernel);
+  if (!epilogue) return std::nullopt;
+  Convolution conv(kernel, *std::move(epilogue));
+  const auto& addend = conv.epilogue.addend();
+  if (addend && addend->index == conv.x.index) return std::nullopt;
+  return conv;
+}
+
 Shape weight_shape(const Convolution& conv, const Piece& piece) {
   Shape shape = conv.weight_shape;
   if (!conv.has_groups()) shape[0] = piece.channels.count;
@@ -131,18 +154,18 @@ std::optional<PiecePrimitive> make_primitive(const Convolution& conv, const Piec
   const Formats formats{image_desc(x_shape(conv, piece), *conv.x.type, scheme.formats),
                         image_desc(y_shape(conv, piece), *conv.y.type, scheme.formats), weight};
   try {
-    const Forward::primitive_desc forward = forward_desc(conv, scheme.how, piece, formats);
+    const Forward::primitive_desc forward = forward_desc(conv, piece, formats);
     switch (conv.direction) {
       case Direction::kForward:
         return primitive_of<Forward>(forward, forward.src_desc(), forward.dst_desc(),
                                      forward.weights_desc());
       case Direction::kData: {
-        const auto made = gradient_desc<Data>(conv, scheme.how, formats, forward);
+        const auto made = gradient_desc<Data>(conv, formats, forward);
         return primitive_of<Data>(made, made.diff_src_desc(), made.diff_dst_desc(),
                                   made.weights_desc());
       }
       case Direction::kWeights: {
-        const auto made = gradient_desc<Weights>(conv, scheme.how, formats, forward);
+        const auto made = gradient_desc<Weights>(conv, formats, forward);
         return primitive_of<Weights>(made, made.src_desc(), made.diff_dst_desc(),
                                      made.diff_weights_desc());
       }

@@ -34,18 +34,21 @@ struct Convolution {
             const Operand& result);
 };
 
+/// Whether all tensors are float32 and have elements.
+[[nodiscard]] bool has_plain_tensors(const KernelView& kernel);
+/// A fused kernel of plain tensors as a convolution with its epilogue; nothing where it is none.
+[[nodiscard]] std::optional<Convolution> fused_convolution(const KernelView& kernel);
+
 /// How images are given to oneDNN: as they lie, or as it likes.
 enum class Images { kAsTheyLie, kAny };
 
 /// Of so many pieces of each kind; rows and channels are cut forward only, and rows of single
 /// images.
 struct Scheme {
-  dnnl::algorithm how = dnnl::algorithm::convolution_direct;
   Images formats = Images::kAsTheyLie;
-  std::int64_t images = 1;    ///< parts of the batch
-  std::int64_t strips = 1;    ///< of rows of y
-  std::int64_t row_unit = 1;  ///< rows that stay together
-  std::int64_t bands = 1;     ///< of channels of y
+  std::int64_t images = 1;  ///< parts of the batch
+  std::int64_t strips = 1;  ///< of rows of y
+  std::int64_t bands = 1;   ///< of channels of y
 };
 
 struct Range {
@@ -83,9 +86,7 @@ struct PiecePrimitive {
 /// The weight of the piece's channels.
 [[nodiscard]] Shape weight_shape(const Convolution& conv, const Piece& piece);
 
-[[nodiscard]] Scheme direct_scheme(const Convolution& conv, Images formats);
-/// Nothing where Winograd's algorithm is not asked for, does not fit or does not pay.
-[[nodiscard]] std::optional<Scheme> winograd_scheme(const Convolution& conv);
+[[nodiscard]] Scheme find_scheme(const Convolution& conv, Images formats);
 
 /// The format of an image; where both formats are the same bytes, the one that oneDNN likes.
 [[nodiscard]] MemoryFormat format_of(const TensorType& type);

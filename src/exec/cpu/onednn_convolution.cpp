@@ -198,46 +198,22 @@ std::optional<Prepared> Writer::write() && {
   return std::move(sequence_).prepared();
 }
 
-bool is_empty(const KernelView& kernel) {
-  for (const auto* types : {&kernel.inputs, &kernel.outputs}) {
-    for (const TensorType& type : *types) {
-      if (type.dtype != DType::kFloat32 || element_count(type.shape) == 0) return true;
-    }
-  }
-  return false;
-}
-
 std::optional<Prepared> make_convolution(const KernelView& kernel, int) {
-  if (is_empty(kernel)) return std::nullopt;
+  if (!has_plain_tensors(kernel)) return std::nullopt;
   const OneThread one_thread;
   const Convolution conv(kernel);
-  if (const auto winograd = winograd_scheme(conv)) {
-    if (auto prepared = Writer(conv, *winograd).write()) return prepared;
-  }
   for (const Images formats : {Images::kAsTheyLie, Images::kAny}) {
-    if (auto prepared = Writer(conv, direct_scheme(conv, formats)).write()) return prepared;
+    if (auto prepared = Writer(conv, find_scheme(conv, formats)).write()) return prepared;
   }
   return std::nullopt;
 }
 
-// What oneDNN does behind a convolution costs less than a pass over its result, but Winograd's
-// algorithm is worth more than that.
+// What oneDNN does behind a convolution costs less than a pass over its result.
 std::optional<Prepared> make_fused_convolution(const KernelView& kernel, int) {
-  const FusedPart& first = kernel.attributes.parts().parts.front();
-  const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
-  if (first.kind != OpKind::kConv || is_empty(kernel) ||
-      !std::all_of(first.inputs.begin(), first.inputs.end(), is_operand)) {
-    return std::nullopt;
-  }
-  auto epilogue = Epilogue::of(kernel);
-  if (!epilogue) return std::nullopt;
+  const auto conv = fused_convolution(kernel);
+  if (!conv) return std::nullopt;
   const OneThread one_thread;
-  const Convolution conv(kernel, *std::move(epilogue));
-  // The result may lie on the addend, but not on what the convolution still reads.
-  const auto& addend = conv.epilogue.addend();
-  if (addend && addend->index == conv.x.index) return std::nullopt;
-  if (const auto winograd = winograd_scheme(conv)) return Writer(conv, *winograd).write();
-  return Writer(conv, direct_scheme(conv, Images::kAsTheyLie)).write();
+  return Writer(*conv, find_scheme(*conv, Images::kAsTheyLie)).write();
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "exec/cpu/onednn_epilogue.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace rockmate::cpu::onednn {
 namespace {
@@ -115,17 +114,16 @@ bool Epilogue::is_clamp() const {
          activation_->how == dnnl::algorithm::eltwise_clip;
 }
 
+Clamp Epilogue::clamp() const {
+  if (!activation_) return {};
+  if (activation_->how == dnnl::algorithm::eltwise_relu) return {.low = 0};
+  return {activation_->alpha, activation_->beta};
+}
+
 void Epilogue::finish(const float* result, const float* scale, const float* shift,
                       const float* addend, float* y, std::int64_t count) const {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  float low = -kInfinity;
-  float high = kInfinity;
-  if (activation_) {
-    const bool is_clip = activation_->how == dnnl::algorithm::eltwise_clip;
-    low = is_clip ? activation_->alpha : 0;
-    if (is_clip) high = activation_->beta;
-  }
-  finish_row({result, scale, shift, addend, y}, low, high, count);
+  const Clamp bounds = clamp();
+  finish_row({result, scale, shift, addend, y}, bounds.low, bounds.high, count);
 }
 
 void Epilogue::write_line(const Run& run, const float* bias, std::int64_t channels, float* scale,

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "exec/cpu/channel_rows.h"
 #include "exec/cpu/onednn.h"
 
 namespace rockmate::cpu::onednn {
@@ -37,6 +38,7 @@ class Epilogue {
 
   /// The same without oneDNN, where the activation is none or a clamp.
   [[nodiscard]] bool is_clamp() const;
+  [[nodiscard]] Clamp clamp() const;
   /// Of `count` channels of a pixel; `addend` may be null, and y lie on it.
   void finish(const float* result, const float* scale, const float* shift, const float* addend,
               float* y, std::int64_t count) const;

@@ -88,7 +88,7 @@ Product forward_product(const Pointwise& conv) {
 }
 
 bool has_few_pixels(const Pointwise& conv) {
-  constexpr std::int64_t kFewPixels = 2048;
+  constexpr std::int64_t kFewPixels = 1024;
   return conv.pixels() <= kFewPixels;
 }
 

@@ -1,0 +1,127 @@
+// Images from images by Winograd's algorithm: convolutions, and their gradients by the image.
+
+#include "exec/cpu/onednn_winograd.h"
+
+namespace rockmate::cpu::onednn {
+namespace {
+
+class ByImages {
+ public:
+  ByImages(const WinogradTiles& tiles, const WinogradImages& images)
+      : tiles_(tiles),
+        images_(images),
+        in_bands_(takes_bands(tiles)),
+        deal_(in_bands_ ? deal_bands(tiles) : deal_tiles(tiles)) {
+    const std::int64_t in = tiles.in();
+    const std::int64_t out = tiles.out();
+    scale_ = space_.numbers(out);
+    shift_ = space_.numbers(out);
+    // A part's own, unless parts share it.
+    weights_ = space_.points(in_bands_ ? deal_.parts * in * deal_.piece : in * out);
+    spread_ = space_.points(in_bands_ ? tiles.count() * in : deal_.parts * deal_.piece * in);
+    results_ = space_.points(deal_.parts * deal_.piece * (in_bands_ ? tiles.count() : out));
+  }
+  [[nodiscard]] Bytes workspace() const { return space_.bytes(); }
+
+  void run(const Run& run) const {
+    const OneThread one_thread;
+    const auto& bias = images_.bias;
+    images_.epilogue.write_line(run, bias ? run.in<float>(*bias) : nullptr, tiles_.out(),
+                                scale(run), space_.at(run, shift_));
+    in_bands_ ? run_bands(run) : run_tiles(run);
+  }
+
+ private:
+  [[nodiscard]] float* scale(const Run& run) const {
+    return images_.epilogue.has_scale() ? space_.at(run, scale_) : nullptr;
+  }
+  void run_tiles(const Run& run) const {
+    const std::int64_t in = tiles_.in();
+    const std::int64_t out = tiles_.out();
+    const float* const weights = space_.at(run, weights_);
+    const WinogradWeight whole = weight(run, 0, out);
+    parallel_for(run.threads(), in, kGrain / (kWinogradWindow * out) + 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   winograd_weight(whole, begin, end, space_.at(run, weights_));
+                 });
+    deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t count) {
+      float* const spread = space_.of_part(run, spread_, part, deal_.piece * in);
+      float* const results = space_.of_part(run, results_, part, deal_.piece * out);
+      spread_tiles(run, first, count, 0, count, spread);
+      multiply({count, in, out, false, count * in, in}, spread, weights, results);
+      finish_tiles(run, first, count, 0, out, results);
+    });
+  }
+
+  void run_bands(const Run& run) const {
+    const std::int64_t in = tiles_.in();
+    const std::int64_t count = tiles_.count();
+    float* const spread = space_.at(run, spread_);
+    parallel_for(run.threads(), count, 1, [&](std::int64_t begin, std::int64_t end) {
+      spread_tiles(run, begin, end - begin, begin, count, spread);
+    });
+    deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t width) {
+      float* const weights = space_.of_part(run, weights_, part, in * deal_.piece);
+      float* const results = space_.of_part(run, results_, part, count * deal_.piece);
+      winograd_weight(weight(run, first, width), 0, in, weights);
+      multiply({count, in, width, false, count * in, in}, spread, weights, results);
+      finish_tiles(run, 0, count, first, width, results);
+    });
+  }
+
+  // Of some output channels.
+  [[nodiscard]] WinogradWeight weight(const Run& run, std::int64_t first,
+                                      std::int64_t count) const {
+    const std::int64_t in = tiles_.in();
+    const std::int64_t out = tiles_.out();
+    const std::int64_t column = images_.flips ? kWinogradWindow : in * kWinogradWindow;
+    return {.w = run.in<float>(images_.weight) + first * column,
+            .rows = in,
+            .columns = count,
+            .row_step = images_.flips ? out * kWinogradWindow : kWinogradWindow,
+            .column_step = column,
+            .flips = images_.flips,
+            .scale = scale(run) != nullptr ? scale(run) + first : nullptr};
+  }
+
+  // As tiles from `at` on, of `all`.
+  void spread_tiles(const Run& run, std::int64_t first, std::int64_t count, std::int64_t at,
+                    std::int64_t all, float* to) const {
+    const std::int64_t in = tiles_.in();
+    for (std::int64_t t = 0; t < count; ++t) {
+      const auto [sample, place] = tiles_.source(first + t);
+      winograd_input(run.in<float>(images_.source) + sample, place, to + (at + t) * in, all * in);
+    }
+  }
+
+  // Some channels of some tiles.
+  void finish_tiles(const Run& run, std::int64_t first, std::int64_t count, std::int64_t channel,
+                    std::int64_t channels, const float* from) const {
+    const auto& addend = images_.epilogue.addend();
+    for (std::int64_t t = 0; t < count; ++t) {
+      auto [sample, place] = tiles_.result(first + t);
+      place.channels = channels;
+      const std::int64_t at = sample + channel;
+      const WinogradFinish finish{space_.at(run, shift_) + channel,
+                                  addend ? run.in<float>(addend->index) + at : nullptr,
+                                  images_.epilogue.clamp()};
+      winograd_output(from + t * channels, count * channels, finish, place, run.out<float>() + at);
+    }
+  }
+
+  WinogradTiles tiles_;
+  WinogradImages images_;
+  bool in_bands_;
+  WinogradDeal deal_;
+  WinogradSpace space_;
+  Bytes scale_, shift_, weights_, spread_, results_;
+};
+
+}  // namespace
+
+Prepared prepare(const WinogradTiles& tiles, const WinogradImages& images) {
+  const ByImages by(tiles, images);
+  return {[by](const Run& run) { by.run(run); }, by.workspace()};
+}
+
+}  // namespace rockmate::cpu::onednn
