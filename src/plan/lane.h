@@ -71,10 +71,11 @@ class Lane {
         : feasible(r.feasible), peak(r.peak), seconds(r.seconds) {}
     [[nodiscard]] bool is_better_than(const Trial& other) const;
   };
-  void search_live(const Round& round);
+  [[nodiscard]] const Runs& start_of(const Round& round) const;
+  void aim_for(Bytes lacking);
   void search_places(const Round& round, const Runs& from);
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
-  Bytes keep(const SearchResult& result, std::uint64_t layout_work);
+  std::optional<Bytes> keep(const SearchResult& result, std::uint64_t layout_work);
 
   const TrainingGraph* graph_;
   const PlanOptions* options_;
@@ -85,6 +86,7 @@ class Lane {
   std::uint64_t seed_;
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
+  double aim_ = 0.5;                  // the part of what a layout lacks that inner_ leaves for it
   std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
   std::optional<Trial> trial_;        // of the last round from the start
