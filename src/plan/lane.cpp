@@ -26,10 +26,27 @@ constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 300'000'000;
 constexpr double kWarm = 1e-3;
 constexpr double kWarmInside = 5e-4;
 constexpr double kMending = 3e-4, kColdWithPlaces = 1e-5;
+// Where a start leads to no plan, the next search from there is so much hotter, up to the seconds
+// of as many mean ops: where each op weighs much, kHot is not hot.
+constexpr double kHotter = 10, kHottestInOps = 10;
+// A round from the best plan makes headway if it takes away this part of what is above the budget.
+constexpr double kHeadway = 0.5;
 // How much more of what layouts lack the inner budget leaves after a failure.
 constexpr double kAimLower = 0.1;
 
 }  // namespace
+
+Lane::Lane(const TrainingGraph& graph, const PlanOptions& options, Bytes budget, Bytes floor,
+           SearchStart start, std::uint64_t seed)
+    : graph_(&graph),
+      options_(&options),
+      budget_(budget),
+      floor_(floor),
+      inner_(budget),
+      start_(std::move(start)),
+      hottest_(
+          std::max(start_.temperature, kHottestInOps / static_cast<double>(graph.ops().size()))),
+      seed_(seed) {}
 
 SearchOptions Lane::options_for(const Round& round, double time_share) {
   SearchOptions search;
@@ -61,22 +78,22 @@ bool Lane::is_ahead_of(const Lane& other) const {
 // The better of the plans known by live bytes and with a layout; of the latter, which fill the
 // whole budget, only one that takes less time than what keeps the inner one.
 const Runs& Lane::start_of(const Round& round) const {
-  if (round.from_start || !live_) return start_.runs;
+  if (round.from_start) return start_.runs;
   if (is_fragmented_ && found_ && found_->plan.seconds < live_->seconds) return found_->runs;
   return live_->runs;
 }
 
-void Lane::run(const Round& round) {
+void Lane::run(const Round& wanted) {
+  Round round = wanted;
+  round.from_start |= is_stuck_;
+  if (!live_) round.from_start = true;
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
   const Runs from = start_of(round);
-  SearchResult result =
+  const SearchResult result =
       improve(*graph_, inner_, from, options_for(round, is_sure ? kSearchTime : kLiveTime));
   if (result.runs.empty() && !from.empty()) return;  // stopped before it began
-  const Trial trial(result);
-  if (round.from_start) trial_ = trial;
-  const bool is_better = !live_ || trial.is_better_than(Trial(*live_));
-  if (is_better || (is_fragmented_ && !round.from_start)) live_ = result;
-  if (result.feasible && (is_better || is_fragmented_)) {
+  const bool is_best = learn_from(result, round);
+  if (result.feasible && (is_best || is_fragmented_)) {
     const std::uint64_t counted = std::min(round.moves, kMostLayoutWork / kLayoutWorkPerMove);
     const auto needed = keep(result, std::max(kLayoutWork, counted * kLayoutWorkPerMove));
     is_fragmented_ |= needed && *needed > budget_;
@@ -84,6 +101,25 @@ void Lane::run(const Round& round) {
   }
   const bool may_be_better = !found_ || !round.from_start || result.seconds < found_->plan.seconds;
   if (is_fragmented_ && result.peak <= budget_ && may_be_better) search_places(round, result.runs);
+}
+
+// What the search by live bytes says of where to go on, and whether it is the best of them.
+bool Lane::learn_from(const SearchResult& result, const Round& round) {
+  const Trial trial(result);
+  if (round.from_start) {
+    trial_ = trial;
+    if (!result.feasible) {
+      start_.temperature = std::min(hottest_, start_.temperature * kHotter);
+    }
+  } else {
+    const auto above = [&](const SearchResult& r) {
+      return static_cast<double>((r.peak - inner_).count());
+    };
+    is_stuck_ = !result.feasible && above(result) > (1 - kHeadway) * above(*live_);
+  }
+  const bool is_best = !live_ || trial.is_better_than(Trial(*live_));
+  if (is_best || (is_fragmented_ && !round.from_start)) live_ = result;
+  return is_best;
 }
 
 // Layouts lack so much; from one plan to the next that changes, up and down.
