@@ -1,7 +1,8 @@
 // A round searches by live bytes, which is fast, and lays the result out. Where the layout does not
-// fit, live bytes alone do not tell the truth about this graph: the search goes on from there with
-// addresses, which is slower, and from then on rounds from the start aim below the budget by half
-// of what was missing, and those from the best plan search with addresses only.
+// fit, live bytes alone do not tell the truth about this graph. From then on searches by live bytes
+// aim at an inner budget, below the budget by a part of what the last layout was above its live
+// bytes, and the best of their plans goes on with addresses, which is slower: under the budget, and
+// so cold that it is mended, not made anew. The part grows while no place is found for all.
 
 #include "plan/lane.h"
 
@@ -11,7 +12,7 @@ namespace rockmate {
 namespace {
 
 // A move with addresses takes about as long as that many without.
-constexpr std::uint64_t kMoveWithPlaces = 5;
+constexpr std::uint64_t kMoveWithPlaces = 4;
 // Of the time that is left, what a search by live bytes may take if addresses may come after it.
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
@@ -20,20 +21,32 @@ constexpr double kSearchTime = 0.95;
 // within a tenth of a second and one or two.
 constexpr std::uint64_t kLayoutWorkPerMove = 2000;
 constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 300'000'000;
-// Of rounds from the best plan known, at most.
+// Of rounds from the best plan known, at most; of those under an inner budget; and of a search with
+// addresses, to its end.
 constexpr double kWarm = 1e-3;
-// Where a search with addresses ends.
-constexpr double kColdWithPlaces = 1e-5;
+constexpr double kWarmInside = 5e-4;
+constexpr double kMending = 3e-4, kColdWithPlaces = 1e-5;
+// Where a start leads to no plan, the next search from there is so much hotter, up to the seconds
+// of as many mean ops: where each op weighs much, kHot is not hot.
+constexpr double kHotter = 10, kHottestInOps = 10;
+// A round from the best plan makes headway if it takes away this part of what is above the budget.
+constexpr double kHeadway = 0.5;
+// How much more of what layouts lack the inner budget leaves after a failure.
+constexpr double kAimLower = 0.1;
 
 }  // namespace
 
-void Lane::run(const Round& round) {
-  if (is_fragmented_ && !round.from_start && found_) {
-    search_places(round, Runs(found_->runs));
-  } else {
-    search_live(round);
-  }
-}
+Lane::Lane(const TrainingGraph& graph, const PlanOptions& options, Bytes budget, Bytes floor,
+           SearchStart start, std::uint64_t seed)
+    : graph_(&graph),
+      options_(&options),
+      budget_(budget),
+      floor_(floor),
+      inner_(budget),
+      start_(std::move(start)),
+      hottest_(
+          std::max(start_.temperature, kHottestInOps / static_cast<double>(graph.ops().size()))),
+      seed_(seed) {}
 
 SearchOptions Lane::options_for(const Round& round, double time_share) {
   SearchOptions search;
@@ -44,7 +57,8 @@ SearchOptions Lane::options_for(const Round& round, double time_share) {
   search.lower_bound = round.lower_bound;
   search.stop = round.stop;
   search.start_temperature =
-      round.from_start ? start_.temperature : std::min(kWarm, start_.temperature);
+      round.from_start ? start_.temperature
+                       : std::min(is_fragmented_ ? kWarmInside : kWarm, start_.temperature);
   if (round.deadline) {
     const std::chrono::duration<double> left = *round.deadline - std::chrono::steady_clock::now();
     search.time_limit = Seconds(std::max(1e-3, left.count() * time_share));
@@ -61,29 +75,57 @@ bool Lane::is_ahead_of(const Lane& other) const {
   return trial_ && (!other.trial_ || trial_->is_better_than(*other.trial_));
 }
 
-void Lane::search_live(const Round& round) {
+// The better of the plans known by live bytes and with a layout; of the latter, which fill the
+// whole budget, only one that takes less time than what keeps the inner one.
+const Runs& Lane::start_of(const Round& round) const {
+  if (round.from_start) return start_.runs;
+  if (is_fragmented_ && found_ && found_->plan.seconds < live_->seconds) return found_->runs;
+  return live_->runs;
+}
+
+void Lane::run(const Round& wanted) {
+  Round round = wanted;
+  round.from_start |= is_stuck_;
+  if (!live_) round.from_start = true;
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
-  const Runs from = round.from_start || !live_ ? start_.runs : live_->runs;
-  SearchResult result =
+  const Runs from = start_of(round);
+  const SearchResult result =
       improve(*graph_, inner_, from, options_for(round, is_sure ? kSearchTime : kLiveTime));
   if (result.runs.empty() && !from.empty()) return;  // stopped before it began
-  const Trial trial(result);
-  if (round.from_start) trial_ = trial;
-  const bool is_better = !live_ || trial.is_better_than(Trial(*live_));
-  if (is_better) live_ = result;
-  Round rest = round;
-  rest.from_start = false;
-  if (result.feasible && (is_better || is_fragmented_)) {
+  const bool is_best = learn_from(result, round);
+  if (result.feasible && (is_best || is_fragmented_)) {
     const std::uint64_t counted = std::min(round.moves, kMostLayoutWork / kLayoutWorkPerMove);
-    const Bytes needed = keep(result, std::max(kLayoutWork, counted * kLayoutWorkPerMove));
-    if (needed <= budget_) return;
-    is_fragmented_ = true;
-    inner_ = std::max(floor_, std::min(inner_, budget_ - Bytes((needed - budget_).count() / 2)));
-    live_.reset();  // it aimed at another budget
-    search_places(rest, result.runs);
-  } else if (is_fragmented_ && result.peak <= budget_) {
-    search_places(rest, result.runs);
+    const auto needed = keep(result, std::max(kLayoutWork, counted * kLayoutWorkPerMove));
+    is_fragmented_ |= needed && *needed > budget_;
+    if (needed && is_fragmented_) aim_for(*needed - result.peak);
   }
+  const bool may_be_better = !found_ || !round.from_start || result.seconds < found_->plan.seconds;
+  if (is_fragmented_ && result.peak <= budget_ && may_be_better) search_places(round, result.runs);
+}
+
+// What the search by live bytes says of where to go on, and whether it is the best of them.
+bool Lane::learn_from(const SearchResult& result, const Round& round) {
+  const Trial trial(result);
+  if (round.from_start) {
+    trial_ = trial;
+    if (!result.feasible) {
+      start_.temperature = std::min(hottest_, start_.temperature * kHotter);
+    }
+  } else {
+    const auto above = [&](const SearchResult& r) {
+      return static_cast<double>((r.peak - inner_).count());
+    };
+    is_stuck_ = !result.feasible && above(result) > (1 - kHeadway) * above(*live_);
+  }
+  const bool is_best = !live_ || trial.is_better_than(Trial(*live_));
+  if (is_best || (is_fragmented_ && !round.from_start)) live_ = result;
+  return is_best;
+}
+
+// Layouts lack so much; from one plan to the next that changes, up and down.
+void Lane::aim_for(Bytes lacking) {
+  const double part = aim_ * static_cast<double>(lacking.count());
+  inner_ = std::max(floor_, budget_ - Bytes(static_cast<std::int64_t>(part)));
 }
 
 void Lane::search_places(const Round& round, const Runs& from) {
@@ -91,14 +133,19 @@ void Lane::search_places(const Round& round, const Runs& from) {
   SearchOptions search = options_for(round, kSearchTime);
   search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
   search.layout = true;
+  search.start_temperature = kMending;
   search.end_temperature = kColdWithPlaces;
   const SearchResult result = improve(*graph_, budget_, from, search);
-  if (result.feasible) keep(result, kLayoutWork);
+  if (result.feasible) {
+    keep(result, kLayoutWork);
+  } else {
+    aim_ = std::min(1.0, aim_ + kAimLower);
+  }
 }
 
-// Lays out what would be the best plan; the bytes that it needs.
-Bytes Lane::keep(const SearchResult& result, std::uint64_t layout_work) {
-  if (found_ && result.seconds >= found_->plan.seconds) return budget_;
+// Lays out what would be the best plan, and only that; the bytes that it needs.
+std::optional<Bytes> Lane::keep(const SearchResult& result, std::uint64_t layout_work) {
+  if (found_ && result.seconds >= found_->plan.seconds) return std::nullopt;
   Outcome outcome = try_runs(*graph_, result.runs, TakeOver::kWhereEqual, budget_, *options_,
                              {.places = result.places, .work = layout_work});
   if (outcome.plan && (!found_ || outcome.plan->seconds < found_->plan.seconds)) {

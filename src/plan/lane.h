@@ -34,14 +34,7 @@ class Lane {
  public:
   /// Graph and options must outlive it.
   Lane(const TrainingGraph& graph, const PlanOptions& options, Bytes budget, Bytes floor,
-       SearchStart start, std::uint64_t seed)
-      : graph_(&graph),
-        options_(&options),
-        budget_(budget),
-        floor_(floor),
-        inner_(budget),
-        start_(std::move(start)),
-        seed_(seed) {}
+       SearchStart start, std::uint64_t seed);
 
   struct Round {
     std::uint64_t moves = 0;
@@ -71,10 +64,12 @@ class Lane {
         : feasible(r.feasible), peak(r.peak), seconds(r.seconds) {}
     [[nodiscard]] bool is_better_than(const Trial& other) const;
   };
-  void search_live(const Round& round);
+  [[nodiscard]] const Runs& start_of(const Round& round) const;
+  bool learn_from(const SearchResult& result, const Round& round);
+  void aim_for(Bytes lacking);
   void search_places(const Round& round, const Runs& from);
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
-  Bytes keep(const SearchResult& result, std::uint64_t layout_work);
+  std::optional<Bytes> keep(const SearchResult& result, std::uint64_t layout_work);
 
   const TrainingGraph* graph_;
   const PlanOptions* options_;
@@ -82,9 +77,12 @@ class Lane {
   Bytes floor_;
   Bytes inner_;  // for live bytes: less than the budget where layouts need more
   SearchStart start_;
+  double hottest_;
   std::uint64_t seed_;
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
+  bool is_stuck_ = false;             // above the budget, and so stays what is made from the best
+  double aim_ = 0.5;                  // the part of what a layout lacks that inner_ leaves for it
   std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
   std::optional<Trial> trial_;        // of the last round from the start

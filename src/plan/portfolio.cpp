@@ -5,6 +5,7 @@
 #include "plan/portfolio.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "checkmate/checkmate.h"
@@ -20,6 +21,10 @@ constexpr std::uint64_t kDefaultMoves = 2'000'000;
 // Steps of the bisection for the least budget, and the part of all moves that each may take.
 constexpr int kLeanSteps = 6;
 constexpr std::uint64_t kLeanPart = 4;
+// Then steps down from the leanest plan while its arena is this much above its live bytes; each
+// takes away a part of that.
+constexpr int kDescents = 6;
+constexpr double kTight = 0.005, kDescentPart = 0.5;
 // The part of the time left that the lower bound may take.
 constexpr double kBoundPart = 0.2;
 // A plan that no search will better is worth integer programs where it may be proven the best:
@@ -273,6 +278,7 @@ std::optional<Plan> Portfolio::leanest() {
       const Bytes middle = low + Bytes((leanest_->needed - low).count() / 2);
       if (!searched_within(middle, {starts(middle).back()}, moves)) low = middle + Bytes(1);
     }
+    descend(moves);
   }
   const Lean lean = *leanest_;
   std::optional<Plan> best = draft_within(lean.needed, 1);
@@ -281,6 +287,24 @@ std::optional<Plan> Portfolio::leanest() {
   keep_better(best, std::move(known), "leanest");
   if (best) complete(*best);
   return best;
+}
+
+// Where the bisection ends, live bytes are hardly ever what is in the way: a plan that fits needs a
+// better layout, and changes for it, not another plan.
+void Portfolio::descend(std::uint64_t moves) {
+  double part = kDescentPart;
+  for (int step = 0; step < kDescents && !options_.stop.stop_requested(); ++step) {
+    const Lean lean = *leanest_;
+    const auto trace =
+        simulate(graph_, schedule_from_runs(graph_, lean.runs, TakeOver::kWhereEqual));
+    ROCKMATE_CHECK(trace.has_value(), trace.has_value() ? "" : trace.error().message);
+    const auto above = static_cast<double>((lean.needed - trace->peak).count());
+    if (above <= kTight * static_cast<double>(trace->peak.count())) return;
+    const Bytes target = lean.needed - Bytes(static_cast<std::int64_t>(std::ceil(part * above)));
+    if (target < floor_.bytes) return;
+    const auto found = searched_within(target, {{lean.runs, SearchStart::kCold}}, moves);
+    if (!found) part /= 2;
+  }
 }
 
 NoPlan Portfolio::explain_no_plan(Bytes budget) {

@@ -47,6 +47,8 @@ class Portfolio {
   void find_bound(Bytes budget, const std::optional<Plan>& best);
   [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget, const std::optional<Plan>& best);
   void look_for_leanest_on_shelves();
+  /// From the leanest plan, where its layout is not tight: by steps of so many moves.
+  void descend(std::uint64_t moves);
   void keep_leaner(Lean lean);
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;

@@ -105,7 +105,6 @@ std::vector<PlaceOfRun> Arena::places() const {
 // At its offset, if that is free; else in the tightest gap.
 void Arena::put_where_free(std::uint32_t id) {
   Item item = items_[id];
-  const std::size_t begin = begin_slot(item), end = end_slot(item);
   std::int64_t least = kNowhere, found = kNowhere, top = 0;
   const auto offer_gap = [&](std::int64_t ceiling) {
     const std::int64_t gap = ceiling - top;
@@ -118,10 +117,10 @@ void Arena::put_where_free(std::uint32_t id) {
       found = top;
     }
   };
-  for (const Row& row : by_lower_) {
-    if (state_.slot(row.first) >= end || begin > state_.slot(row.last)) continue;
-    offer_gap(row.at);
-    top = std::max(top, row.at + row.size);
+  collect(item, by_lower_, lower_);
+  for (const PlacedEnd& other : lower_) {
+    offer_gap(other.at);
+    top = std::max(top, other.at + items_[other.item].size);
   }
   offer_gap(capacity_);
   if (found == kNowhere) return;
@@ -138,6 +137,7 @@ void Arena::push(double temperature) {
   Item item = items_[id];
   if (item.size > capacity_) return;
   const double scale = 1 / state_.density();
+  refresh_rows();
   collect(item, by_lower_, lower_);
   collect(item, by_upper_, upper_);
   for (const PlacedEnd& end : lower_) prices_[end.item] = area(items_[end.item]);
@@ -195,15 +195,29 @@ void Arena::rearrange() {
 // Those that `item` meets; without branches, which nobody could predict.
 void Arena::collect(const Item& item, const std::vector<Row>& rows,
                     std::vector<PlacedEnd>& out) const {
-  const std::size_t begin = begin_slot(item), end = end_slot(item);
+  const auto first = static_cast<std::uint32_t>(state_.slot(item.first));
+  const auto last = static_cast<std::uint32_t>(state_.slot(item.last));
   out.resize(rows.size() + 1);
   std::size_t count = 0;
   for (const Row& row : rows) {
     out[count] = {row.at, row.id};
-    count += static_cast<std::size_t>(int{state_.slot(row.first) < end} &
-                                      int{begin <= state_.slot(row.last)});
+    count += static_cast<std::size_t>(int{row.first <= last} & int{first <= row.last});
   }
   out.resize(count);
+}
+
+Arena::Row Arena::row_of(std::uint32_t id, std::int64_t at) const {
+  const Item& item = items_[id];
+  return {at, id, static_cast<std::uint32_t>(state_.slot(item.first)),
+          static_cast<std::uint32_t>(state_.slot(item.last))};
+}
+
+// Runs have been shifted to other slots since the rows were written.
+void Arena::refresh_rows() {
+  if (seen_shifts_ == state_.shifts()) return;
+  seen_shifts_ = state_.shifts();
+  for (Row& row : by_lower_) row = row_of(row.id, row.at);
+  for (Row& row : by_upper_) row = row_of(row.id, row.at);
 }
 
 // --- items under change
@@ -256,7 +270,7 @@ void Arena::list(std::uint32_t id) {
     const auto place =
         std::upper_bound(rows.begin(), rows.end(), at,
                          [](std::int64_t here, const Row& row) { return here < row.at; });
-    rows.insert(place, {at, item.size, item.first, item.last, id});
+    rows.insert(place, row_of(id, at));
   };
   insert(by_lower_, item.offset);
   insert(by_upper_, item.offset + item.size);
@@ -273,8 +287,8 @@ void Arena::list_all() {
       outside_.push_back(id);
     }
     if (item.status != Status::kInside) continue;
-    by_lower_.push_back({item.offset, item.size, item.first, item.last, id});
-    by_upper_.push_back({item.offset + item.size, item.size, item.first, item.last, id});
+    by_lower_.push_back(row_of(id, item.offset));
+    by_upper_.push_back(row_of(id, item.offset + item.size));
   }
   const auto by_place = [](const Row& a, const Row& b) {
     return a.at != b.at ? a.at < b.at : a.id < b.id;

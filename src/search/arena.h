@@ -65,12 +65,12 @@ class Arena {
     std::uint32_t id;
     Item before;
   };
-  // An end of an item inside.
+  // An end of an item inside, and the slots at which it lives, both inclusive: a scan of all rows
+  // looks nothing up.
   struct Row {
     std::int64_t at;
-    std::int64_t size;
-    RunId first, last;
     std::uint32_t id;
+    std::uint32_t first, last;
   };
 
   void find_groups();
@@ -87,7 +87,9 @@ class Arena {
   void set(std::uint32_t id, Item next);
   void list(std::uint32_t id);
   void unlist(std::uint32_t id);
+  void refresh_rows();
   void collect(const Item& item, const std::vector<Row>& rows, std::vector<PlacedEnd>& out) const;
+  [[nodiscard]] Row row_of(std::uint32_t id, std::int64_t at) const;
   [[nodiscard]] std::size_t begin_slot(const Item& item) const { return state_.slot(item.first); }
   [[nodiscard]] std::size_t end_slot(const Item& item) const { return state_.slot(item.last) + 1; }
   [[nodiscard]] double area(const Item& item) const {
@@ -112,6 +114,7 @@ class Arena {
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> outside_;
   std::vector<Row> by_lower_, by_upper_;
+  std::uint64_t seen_shifts_ = 0;  // of the state, by which the slots in the rows are right
   std::vector<Edit> journal_;
   std::vector<std::uint32_t> gone_;  // in this move
   std::vector<std::uint32_t> newcomers_;

@@ -117,6 +117,7 @@ void State::open_gap_before(RunId next) {
     profile_.set_live(gap, live);
     profile_.set_extra(gap, MemoryProfile::kNoRun);
     shifted_ += distance;
+    ++shifts_;
     return;
   }
 }
@@ -148,6 +149,7 @@ void State::spread() {
   }
   nodes_[kEnd].slot = static_cast<std::uint32_t>(slots - 1);
   shifted_ = 0;
+  ++shifts_;
   rebuild_profile();
 }
 

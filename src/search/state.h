@@ -85,6 +85,8 @@ class State {
   }
   /// What the current move has changed.
   [[nodiscard]] const std::vector<Edit>& edits() const { return journal_; }
+  /// How often runs have been moved to other slots; a rollback leaves them there.
+  [[nodiscard]] std::uint64_t shifts() const { return shifts_; }
   /// Insertions that the current move may still make.
   [[nodiscard]] std::size_t room() const { return room_; }
 
@@ -139,6 +141,7 @@ class State {
   std::size_t run_count_ = 0;
   std::size_t room_ = 0;
   std::size_t shifted_ = 0;  // slots moved since the last spread
+  std::uint64_t shifts_ = 0;
 
   IdVector<ValueId, std::vector<Event>> events_;  // by slot
   IdVector<OpId, std::vector<RunId>> runs_of_;    // by slot

@@ -48,6 +48,17 @@ TEST(Instances, PlansAreAcceptedByAnotherJudgeWithTheFiguresThatTheyState) {
   EXPECT_GE(accepted, 25);
 }
 
+// Each of its ops weighs much: searches that are not hot enough stop just above this budget.
+TEST(Instances, PlansFitWhereEachOpWeighsMuch) {
+  const char* shared = std::getenv("ROCKMATE_SHARED");
+  if (shared == nullptr) GTEST_SKIP() << "ROCKMATE_SHARED is not set";
+  const TrainingGraph graph =
+      read_graph(fs::path(shared) / "instances" / "graphs" / "random_layered_100.json");
+  PlanOptions options;
+  options.work_limit = 1'600'000;
+  EXPECT_TRUE(plan(graph, Budget::parse("60%"), options).has_value());
+}
+
 TEST(Instances, MoreBudgetNeverCostsMoreTimeOnACurveOfTwentyPoints) {
   const char* shared = std::getenv("ROCKMATE_SHARED");
   if (shared == nullptr) GTEST_SKIP() << "ROCKMATE_SHARED is not set";
