@@ -59,8 +59,7 @@ TEST(Epilogue, AddsBeforeItClamps) {
 }
 
 TEST(Epilogue, IsNoClampWhereTheActivationIsAnother) {
-  const auto found =
-      epilogue([](GraphBuilder& b, TensorId x) { return b.silu(x); }, "conv silu");
+  const auto found = epilogue([](GraphBuilder& b, TensorId x) { return b.silu(x); }, "conv silu");
   ASSERT_TRUE(found.has_value());
   EXPECT_FALSE(found->is_clamp());
 }

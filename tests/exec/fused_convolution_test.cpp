@@ -80,6 +80,26 @@ std::vector<Case> banded_cases() {
          y = b.add(y, image(b, "s", {1, 40, 1, 1}));
          return b.relu(b.add(line(b, b.conv(y, 10, {1}, {.bias = false}), "n"), r));
        }},
+      {"band_of_colours", "conv sub mul add relu conv relu conv add",
+       [](GraphBuilder& b) {
+         const ConvOptions strided{.stride = {2, 3}, .padding = {2, 1, 0, 3}, .bias = false};
+         TensorId y = b.conv(image(b, "x", {2, 3, 90, 83}), 40, {5, 4}, strided);
+         y = b.relu(line(b, y, "n"));
+         y = b.relu(b.conv(y, 40, {3}, depthwise(40, {.padding = {1}})));
+         return b.add(b.conv(y, 12, {1}), image(b, "s", {1}));
+       }},
+      {"band_of_dilated_colours", "conv relu conv",
+       [](GraphBuilder& b) {
+         const ConvOptions wide{.padding = {2}, .dilation = {1, 2}};
+         const TensorId y = b.relu(b.conv(image(b, "x", {2, 3, 20, 23}), 24, {3}, wide));
+         return b.conv(y, 24, {3}, depthwise(24, {.padding = {1}}));
+       }},
+      {"band_of_the_same_size_but_other_pixels", "conv relu conv",
+       [](GraphBuilder& b) {
+         const ConvOptions strided{.stride = {2}, .padding = {6}};
+         const TensorId y = b.relu(b.conv(image(b, "x", {2, 4, 13, 13}), 24, {1}, strided));
+         return b.conv(y, 24, {3}, depthwise(24, {.padding = {1}}));
+       }},
       {"band_without_projection", "conv clip conv sub mul add clip",
        [](GraphBuilder& b) {
          TensorId y = b.clip(b.conv(image(b, "x", {2, 3, 12, 33}), 70, {1}), -0.5, 0.75);

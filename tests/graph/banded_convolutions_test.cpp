@@ -100,10 +100,18 @@ TEST(BandedConvolutions, StayApartWhereTheyAreOthers) {
   is_apart([](GraphBuilder& b, TensorId x) {  // no 1x1 one before it
     return pointwise(b, b.relu(depthwise(b, b.relu(b.conv(x, 48, {3}, {.padding = {1}})))), 8);
   });
-  is_apart([](GraphBuilder& b, TensorId x) {  // strides
-    const TensorId y = b.relu(b.conv(x, 48, {1}, {.stride = {2}}));
-    return pointwise(b, b.relu(depthwise(b, y)), 8);
+  is_apart([](GraphBuilder& b, TensorId x) {  // strides at the end
+    const TensorId wide = b.relu(depthwise(b, b.relu(pointwise(b, x, 48))));
+    return b.conv(wide, 8, {1}, {.stride = {2}});
   });
+}
+
+TEST(BandedConvolutions, MayBeginWithFewChannels) {
+  const auto stem = [](GraphBuilder& b, TensorId x) {
+    const TensorId wide = b.relu(b.conv(x, 48, {1, 3}, {.padding = {0, 1}}));
+    return pointwise(b, b.relu(depthwise(b, wide)), 8);
+  };
+  EXPECT_THAT(groups(used(network(stem), true)), Contains(kBlock));
 }
 
 // Their weights take more bytes than the images between them.

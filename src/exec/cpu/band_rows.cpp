@@ -131,16 +131,15 @@ void multiply_pixels(const PixelProduct& by, const float* x, std::int64_t pixels
 
 // Input by input: each writes a row of a block, which is a cache line.
 void pack_blocks(const float* weights, const float* scale, std::int64_t out, std::int64_t in,
-                 float* blocks) {
+                 std::int64_t window, float* blocks) {
+  const std::int64_t taps = in * window;
   for (std::int64_t first = 0; first < out; first += kChannelBlock) {
-    float* const block = blocks + first * in;
+    float* row = blocks + first * taps;
     const std::int64_t channels = std::min(kChannelBlock, out - first);
-    for (std::int64_t i = 0; i < in; ++i) {
-      float* const row = block + i * kChannelBlock;
+    for (std::int64_t t = 0; t < taps; ++t, row += kChannelBlock) {
+      const float* const from = weights + first * taps + t % in * window + t / in;
       std::fill_n(row, kChannelBlock, 0.0F);
-      for (std::int64_t c = 0; c < channels; ++c) {
-        row[c] = weights[(first + c) * in + i] * scale[first + c];
-      }
+      for (std::int64_t c = 0; c < channels; ++c) row[c] = from[c * taps] * scale[first + c];
     }
   }
 }

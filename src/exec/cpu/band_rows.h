@@ -27,8 +27,9 @@ struct PixelProduct {
 void multiply_pixels(const PixelProduct& by, const float* x, std::int64_t pixels,
                      const float* addend, float* y);
 
-/// Brings weights [out][in] into blocks, each row times scale[o].
+/// Brings weights [out][in][window] into blocks of out and inputs [window][in]; each row times
+/// scale[o].
 void pack_blocks(const float* weights, const float* scale, std::int64_t out, std::int64_t in,
-                 float* blocks);
+                 std::int64_t window, float* blocks);
 
 }  // namespace rockmate::cpu

@@ -42,6 +42,7 @@ struct Stage {
   Stage(const BandStage& stage, const KernelView& kernel, Places& places)
       : is(stage),
         out(kernel.inputs[stage.weight].shape[0]),
+        in(kernel.inputs[stage.weight].shape[1]),
         taps(element_count(kernel.inputs[stage.weight].shape) / out),
         clamp{static_cast<float>(stage.low), static_cast<float>(stage.high)},
         weights(places.add(whole_blocks(out) * taps)),
@@ -54,7 +55,7 @@ struct Stage {
   }
 
   BandStage is;
-  std::int64_t out, taps;  // channels; weights of each
+  std::int64_t out, in, taps;  // channels; weights of a result
   Clamp clamp;
   std::int64_t weights, scale, shift;  // in the workspace
 };
@@ -88,6 +89,52 @@ WindowAxis axis(const FusedPart& conv, const Shape& x, const Shape& weight, std:
           conv.attributes.integers("dilations")[a]};
 }
 
+// What the depthwise convolution reads.
+const Shape& wide_shape(const KernelView& kernel, const BandedConvolutions& found) {
+  return found.expand ? kernel.attributes.parts().parts[found.expand->part].outputs[0].shape
+                      : kernel.inputs[found.x].shape;
+}
+
+// The windows of a convolution of few channels, laid out pixel by pixel: then it is a 1x1 one.
+class Patches {
+ public:
+  Patches(const FusedPart& conv, const Shape& x, const Shape& weight)
+      : rows_(axis(conv, x, weight, 0)),
+        columns_(axis(conv, x, weight, 1)),
+        channels_(x[1]),
+        together_(conv.attributes.integers("dilations")[1] == 1
+                      ? static_cast<std::size_t>(columns_.kernel)
+                      : 1) {}
+
+  [[nodiscard]] std::int64_t row_size() const { return columns_.results * taps(); }
+  [[nodiscard]] std::int64_t image_size() const { return rows_.image * columns_.image * channels_; }
+  // Those of a row of results: [pixel][position in the window][channel].
+  void lay(const float* image, std::int64_t row, float* patches) const;
+
+ private:
+  [[nodiscard]] std::int64_t taps() const { return channels_ * rows_.kernel * columns_.kernel; }
+
+  WindowAxis rows_, columns_;
+  std::int64_t channels_;
+  std::size_t together_;  // columns of a window that lie side by side
+};
+
+void Patches::lay(const float* image, std::int64_t row, float* patches) const {
+  std::fill_n(patches, row_size(), 0.0F);
+  for (const Meeting& line : rows_.forward[static_cast<std::size_t>(row)]) {
+    const float* const x = image + line.at * columns_.image * channels_;
+    float* patch = patches + line.weight * columns_.kernel * channels_;
+    for (const auto& columns : columns_.forward) {
+      for (std::size_t c = 0; c < columns.size(); c += together_) {
+        std::copy_n(x + columns[c].at * channels_,
+                    static_cast<std::int64_t>(std::min(together_, columns.size() - c)) * channels_,
+                    patch + columns[c].weight * channels_);
+      }
+      patch += taps();
+    }
+  }
+}
+
 class BandedKernel {
  public:
   BandedKernel(const KernelView& kernel, const BandedConvolutions& found);
@@ -98,7 +145,8 @@ class BandedKernel {
   struct Lane {
     const Run& run;
     float* ring;
-    float* hidden;  // a band of what the depthwise convolution makes
+    float* hidden;   // a band of what the depthwise convolution makes
+    float* patches;  // of a row
   };
   struct Range {
     std::int64_t begin, end;
@@ -113,6 +161,7 @@ class BandedKernel {
   std::size_t x_;
   Places places_;
   std::optional<Stage> expand_, project_;
+  std::optional<Patches> patches_;  // of `expand_`, where it is no 1x1 convolution
   WindowAxis rows_, columns_;
   std::int64_t stride_, dilation_;  // of columns
   Stage depthwise_;
@@ -121,20 +170,20 @@ class BandedKernel {
   std::int64_t lanes_;
   std::int64_t band_ = 1;  // rows of results
   std::int64_t ring_rows_ = 0;
-  std::int64_t ring_ = 0, hidden_ = 0;            // of the first lane, in the workspace
-  std::int64_t ring_size_ = 0, hidden_size_ = 0;  // floats of a lane
+  // Of the first lane, in the workspace; and floats of a lane.
+  std::int64_t ring_ = 0, hidden_ = 0, first_patches_ = 0;
+  std::int64_t ring_size_ = 0, hidden_size_ = 0, patches_size_ = 0;
 };
 
 const FusedPart& depthwise_part(const KernelView& kernel, const BandedConvolutions& found) {
   return kernel.attributes.parts().parts[found.depthwise.part];
 }
 
-// What the depthwise convolution reads has the rows and columns of x.
 BandedKernel::BandedKernel(const KernelView& kernel, const BandedConvolutions& found)
     : x_(found.x),
-      rows_(axis(depthwise_part(kernel, found), kernel.inputs[found.x].shape,
+      rows_(axis(depthwise_part(kernel, found), wide_shape(kernel, found),
                  kernel.inputs[found.depthwise.weight].shape, 0)),
-      columns_(axis(depthwise_part(kernel, found), kernel.inputs[found.x].shape,
+      columns_(axis(depthwise_part(kernel, found), wide_shape(kernel, found),
                     kernel.inputs[found.depthwise.weight].shape, 1)),
       stride_(depthwise_part(kernel, found).attributes.integers("strides")[1]),
       dilation_(depthwise_part(kernel, found).attributes.integers("dilations")[1]),
@@ -144,7 +193,14 @@ BandedKernel::BandedKernel(const KernelView& kernel, const BandedConvolutions& f
       strips_(std::clamp<std::int64_t>(kEnoughStrips / batch_, 1,
                                        std::max<std::int64_t>(1, rows_.results / kLeastStrip))),
       lanes_(std::min(kMostLanes, batch_ * strips_)) {
-  if (found.expand) expand_.emplace(*found.expand, kernel, places_);
+  if (found.expand) {
+    const FusedPart& conv = kernel.attributes.parts().parts[found.expand->part];
+    const Shape& x = kernel.inputs[found.x].shape;
+    expand_.emplace(*found.expand, kernel, places_);
+    if (!found.expand->is_pointwise) {
+      patches_.emplace(conv, x, kernel.inputs[found.expand->weight].shape);
+    }
+  }
   if (found.project) project_.emplace(*found.project, kernel, places_);
   const Attributes& attributes = depthwise_part(kernel, found).attributes;
   choose_bands(attributes.integers("strides")[0],
@@ -162,6 +218,10 @@ void BandedKernel::choose_bands(std::int64_t stride, std::int64_t span) {
     ring_size_ = aligned(Bytes(ring_rows_ * row * 4)).count() / 4;
     ring_ = places_.add(lanes_ * ring_size_);
   }
+  if (patches_) {
+    patches_size_ = aligned(Bytes(patches_->row_size() * 4)).count() / 4;
+    first_patches_ = places_.add(lanes_ * patches_size_);
+  }
   if (project_) {
     hidden_size_ = aligned(Bytes(band_ * columns_.results * wide * 4)).count() / 4;
     hidden_ = places_.add(lanes_ * hidden_size_);
@@ -178,7 +238,8 @@ void BandedKernel::bring_weights(const Run& run) const {
                  [&](std::int64_t begin, std::int64_t end) {
                    const std::int64_t first = begin * kChannelBlock;
                    pack_blocks(given + first * stage->taps, place(run, stage->scale) + first,
-                               std::min(stage->out, end * kChannelBlock) - first, stage->taps,
+                               std::min(stage->out, end * kChannelBlock) - first, stage->in,
+                               stage->taps / stage->in,
                                place(run, stage->weights) + first * stage->taps);
                  });
   }
@@ -198,7 +259,8 @@ void BandedKernel::run(const Run& run) const {
   const std::int64_t strips = batch_ * strips_;
   parallel_for(run.threads(), lanes_, 1, [&](std::int64_t begin, std::int64_t end) {
     const Lane lane{run, place(run, ring_) + begin * ring_size_,
-                    place(run, hidden_) + begin * hidden_size_};
+                    place(run, hidden_) + begin * hidden_size_,
+                    place(run, first_patches_) + begin * patches_size_};
     for (std::int64_t s = strips * begin / lanes_; s < strips * end / lanes_; ++s) {
       run_strip(lane, s);
     }
@@ -250,12 +312,19 @@ BandedKernel::Range BandedKernel::needed_rows(std::int64_t begin, std::int64_t e
 void BandedKernel::make_rows(const Lane& lane, std::int64_t image, std::int64_t begin,
                              std::int64_t end) const {
   const PixelProduct product = expand_->product(lane.run);
+  const std::int64_t width = columns_.image;
+  const float* const x = lane.run.in<float>(x_);
   while (begin < end) {
     const std::int64_t at = begin % ring_rows_;
+    float* const rows = lane.ring + at * width * depthwise_.out;
+    if (patches_) {
+      patches_->lay(x + image * patches_->image_size(), begin++, lane.patches);
+      multiply_pixels(product, lane.patches, width, nullptr, rows);
+      continue;
+    }
     const std::int64_t count = std::min(end - begin, ring_rows_ - at);
-    multiply_pixels(
-        product, lane.run.in<float>(x_) + (image * rows_.image + begin) * columns_.image * in_,
-        count * columns_.image, nullptr, lane.ring + at * columns_.image * depthwise_.out);
+    multiply_pixels(product, x + (image * rows_.image + begin) * width * in_, count * width,
+                    nullptr, rows);
     begin += count;
   }
 }

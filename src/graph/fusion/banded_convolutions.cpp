@@ -102,6 +102,17 @@ class Reader {
     return conv(stage).attributes.integer("groups", 1) == 1 && weight[2] * weight[3] == 1 &&
            is("pads", 0) && is("strides", 1);
   }
+  // Weights of a channel so few that a row of windows may be laid out in the cache.
+  [[nodiscard]] bool has_few_taps(const BandStage& stage) const {
+    constexpr std::int64_t kFewTaps = 64;
+    const Shape& weight = inputs_[stage.weight]->shape;
+    return conv(stage).attributes.integer("groups", 1) == 1 &&
+           inputs_[stage.weight]->format == MemoryFormat::kRowMajor &&
+           element_count(weight) <= kFewTaps * weight[0];
+  }
+  [[nodiscard]] bool may_expand(const BandStage& stage) const {
+    return !stage.addend && (is_pointwise(stage) || has_few_taps(stage));
+  }
   [[nodiscard]] bool is_depthwise(const BandStage& stage) const {
     const Shape& weight = inputs_[stage.weight]->shape;
     return weight[1] == 1 && conv(stage).attributes.integer("groups", 1) == weight[0] &&
@@ -114,13 +125,16 @@ class Reader {
         !parts_.optional.empty()) {
       return std::nullopt;
     }
-    const bool expands = count == 3 || is_pointwise(stages_[0]);
+    const bool expands = count == 3 || may_expand(stages_[0]);
     const BandStage& depthwise = stages_[expands ? 1 : 0];
     if (!is_depthwise(depthwise)) return std::nullopt;
     BandedConvolutions found{parts_.parts[0].inputs[0], std::nullopt, depthwise, std::nullopt};
-    if (expands) found.expand = stages_[0];
+    if (expands) {
+      found.expand = stages_[0];
+      found.expand->is_pointwise = is_pointwise(stages_[0]);
+    }
     if (&depthwise != &stages_.back()) found.project = stages_.back();
-    const bool fits = (!found.expand || (is_pointwise(*found.expand) && !found.expand->addend)) &&
+    const bool fits = (!found.expand || may_expand(*found.expand)) &&
                       (!found.project || is_pointwise(*found.project));
     return fits ? std::optional(found) : std::nullopt;
   }
