@@ -57,12 +57,12 @@ std::vector<Case> banded_cases() {
        }},
       {"band_strips_and_rings", "conv relu conv mul conv add clip",
        [](GraphBuilder& b) {
-         const TensorId r = image(b, "r", {1, 20, 43, 38});
-         const TensorId x = image(b, "x", {1, 17, 43, 38});
+         const TensorId r = image(b, "r", {1, 8, 31, 38});
+         const TensorId x = image(b, "x", {1, 6, 31, 38});
          TensorId y = b.relu(b.conv(x, 105, {1}));
          y = b.conv(y, 105, {3, 5}, depthwise(105, {.padding = {1, 2}}));
          y = b.mul(image(b, "s", {1}), y);
-         return b.relu6(b.add(r, b.conv(y, 20, {1})));
+         return b.relu6(b.add(r, b.conv(y, 8, {1})));
        }},
       {"band_of_strides_and_uneven_pads", "conv relu conv relu conv",
        [](GraphBuilder& b) {
@@ -83,7 +83,7 @@ std::vector<Case> banded_cases() {
       {"band_of_colours", "conv sub mul add relu conv relu conv add",
        [](GraphBuilder& b) {
          const ConvOptions strided{.stride = {2, 3}, .padding = {2, 1, 0, 3}, .bias = false};
-         TensorId y = b.conv(image(b, "x", {2, 3, 90, 83}), 40, {5, 4}, strided);
+         TensorId y = b.conv(image(b, "x", {2, 3, 60, 51}), 40, {5, 4}, strided);
          y = b.relu(line(b, y, "n"));
          y = b.relu(b.conv(y, 40, {3}, depthwise(40, {.padding = {1}})));
          return b.add(b.conv(y, 12, {1}), image(b, "s", {1}));

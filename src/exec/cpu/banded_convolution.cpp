@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "exec/cpu/band_patches.h"
 #include "exec/cpu/band_rows.h"
 #include "exec/cpu/depthwise_band.h"
 #include "exec/cpu/families.h"
@@ -80,59 +81,10 @@ void Stage::write_line(const Run& run) const {
   }
 }
 
-WindowAxis axis(const FusedPart& conv, const Shape& x, const Shape& weight, std::size_t a) {
-  return {x[a + 2],
-          conv.outputs[0].shape[a + 2],
-          weight[a + 2],
-          conv.attributes.integers("strides")[a],
-          conv.attributes.integers("pads")[a],
-          conv.attributes.integers("dilations")[a]};
-}
-
 // What the depthwise convolution reads.
 const Shape& wide_shape(const KernelView& kernel, const BandedConvolutions& found) {
   return found.expand ? kernel.attributes.parts().parts[found.expand->part].outputs[0].shape
                       : kernel.inputs[found.x].shape;
-}
-
-// The windows of a convolution of few channels, laid out pixel by pixel: then it is a 1x1 one.
-class Patches {
- public:
-  Patches(const FusedPart& conv, const Shape& x, const Shape& weight)
-      : rows_(axis(conv, x, weight, 0)),
-        columns_(axis(conv, x, weight, 1)),
-        channels_(x[1]),
-        together_(conv.attributes.integers("dilations")[1] == 1
-                      ? static_cast<std::size_t>(columns_.kernel)
-                      : 1) {}
-
-  [[nodiscard]] std::int64_t row_size() const { return columns_.results * taps(); }
-  [[nodiscard]] std::int64_t image_size() const { return rows_.image * columns_.image * channels_; }
-  // Those of a row of results: [pixel][position in the window][channel].
-  void lay(const float* image, std::int64_t row, float* patches) const;
-
- private:
-  [[nodiscard]] std::int64_t taps() const { return channels_ * rows_.kernel * columns_.kernel; }
-
-  WindowAxis rows_, columns_;
-  std::int64_t channels_;
-  std::size_t together_;  // columns of a window that lie side by side
-};
-
-void Patches::lay(const float* image, std::int64_t row, float* patches) const {
-  std::fill_n(patches, row_size(), 0.0F);
-  for (const Meeting& line : rows_.forward[static_cast<std::size_t>(row)]) {
-    const float* const x = image + line.at * columns_.image * channels_;
-    float* patch = patches + line.weight * columns_.kernel * channels_;
-    for (const auto& columns : columns_.forward) {
-      for (std::size_t c = 0; c < columns.size(); c += together_) {
-        std::copy_n(x + columns[c].at * channels_,
-                    static_cast<std::int64_t>(std::min(together_, columns.size() - c)) * channels_,
-                    patch + columns[c].weight * channels_);
-      }
-      patch += taps();
-    }
-  }
 }
 
 class BandedKernel {
@@ -181,10 +133,10 @@ const FusedPart& depthwise_part(const KernelView& kernel, const BandedConvolutio
 
 BandedKernel::BandedKernel(const KernelView& kernel, const BandedConvolutions& found)
     : x_(found.x),
-      rows_(axis(depthwise_part(kernel, found), wide_shape(kernel, found),
-                 kernel.inputs[found.depthwise.weight].shape, 0)),
-      columns_(axis(depthwise_part(kernel, found), wide_shape(kernel, found),
-                    kernel.inputs[found.depthwise.weight].shape, 1)),
+      rows_(window_axis(depthwise_part(kernel, found), wide_shape(kernel, found),
+                        kernel.inputs[found.depthwise.weight].shape, 0)),
+      columns_(window_axis(depthwise_part(kernel, found), wide_shape(kernel, found),
+                           kernel.inputs[found.depthwise.weight].shape, 1)),
       stride_(depthwise_part(kernel, found).attributes.integers("strides")[1]),
       dilation_(depthwise_part(kernel, found).attributes.integers("dilations")[1]),
       depthwise_(found.depthwise, kernel, places_),
