@@ -5,7 +5,9 @@
 //
 //   roles     One matrix product (or convolution) with point-wise steps behind it; or one sweep
 //             with point-wise steps on both sides; or a 1x1 convolution, a clamp and the mean over
-//             all pixels, if nobody else reads what they hand on.
+//             all pixels, if nobody else reads what they hand on; or a depthwise convolution
+//             with the 1x1 convolutions around it, if what they hand on takes more bytes than
+//             their weights.
 //   outputs   In the forward part a group has one large output. With two, the one that is cheap to
 //             get from the other could no longer be got from it alone: a planner would run more
 //             again than before. So a convolution stays apart from the batch norm that needs its
@@ -28,6 +30,7 @@
 #include <map>
 #include <optional>
 
+#include "graph/fusion/banded_convolutions.h"
 #include "graph/fusion/group.h"
 #include "graph/fusion/pooled_convolution.h"
 #include "graph/fusion/rewrites.h"
@@ -81,6 +84,7 @@ class Grouping {
   [[nodiscard]] bool has_room_at(const Members& members, std::size_t place) const;
   [[nodiscard]] bool roles_agree(const Members& members) const;
   [[nodiscard]] bool is_pooled_convolution(const Members& members) const;
+  [[nodiscard]] bool are_bands(const Members& members) const;
   [[nodiscard]] bool has_one_large_output(const Members& members) const;
 
   const Tape& tape_;
@@ -181,7 +185,7 @@ bool Grouping::roles_agree(const Members& members) const {
     const FusionRole role = fusion_role(use_.step(s).node.kind);
     if (role == FusionRole::kNone) return false;
     if (role == FusionRole::kMean) return is_pooled_convolution(members);
-    if (role == FusionRole::kMatrix && s != members.front()) return false;
+    if (role == FusionRole::kMatrix && s != members.front()) return are_bands(members);
     if (role == FusionRole::kSweep) ++sweeps;
     if (role == FusionRole::kMatrix) ++matrices;
   }
@@ -195,6 +199,21 @@ bool Grouping::is_pooled_convolution(const Members& members) const {
   for (const TensorId t : step.node.inputs) inputs.push_back(&tape_[t].tensor.type);
   return step.phase == Phase::kForward &&
          pooled_convolution(step.node.attributes.parts(), inputs).has_value();
+}
+
+// Weights are brought into another format in every run, which has to be worth it.
+bool Grouping::are_bands(const Members& members) const {
+  const Step step = fused_step(use_, members);
+  std::vector<const TensorType*> inputs;
+  for (const TensorId t : step.node.inputs) inputs.push_back(&tape_[t].tensor.type);
+  const FusedParts& parts = step.node.attributes.parts();
+  const auto found = banded_convolutions(parts, inputs);
+  if (!found || step.phase != Phase::kForward) return false;
+  Bytes weights;
+  for (const FusedPart& part : parts.parts) {
+    if (part.kind == OpKind::kConv) weights += inputs[part.inputs[1]]->bytes();
+  }
+  return bytes_between(parts, *found) > weights;
 }
 
 bool Grouping::has_one_large_output(const Members& members) const {

@@ -39,6 +39,82 @@ TensorId line(GraphBuilder& b, TensorId x, const std::string& name) {
   return b.add(b.mul(b.sub(x, numbers(".mean")), numbers(".factor")), numbers(".bias"));
 }
 
+ConvOptions depthwise(std::int64_t channels, ConvOptions options) {
+  options.groups = channels;
+  options.bias = false;
+  return options;
+}
+
+// In bands of rows; the parts behind one another.
+std::vector<Case> banded_cases() {
+  return {
+      {"band_block", "conv sub mul add clip conv sub mul add clip conv sub mul add add",
+       [](GraphBuilder& b) {
+         const TensorId x = image(b, "x", {2, 5, 9, 7});
+         TensorId y = b.relu6(line(b, b.conv(x, 30, {1}, {.bias = false}), "a"));
+         y = b.relu6(line(b, b.conv(y, 30, {3}, depthwise(30, {.padding = {1}})), "b"));
+         return b.add(line(b, b.conv(y, 5, {1}, {.bias = false}), "c"), x);
+       }},
+      {"band_strips_and_rings", "conv relu conv mul conv add clip",
+       [](GraphBuilder& b) {
+         const TensorId r = image(b, "r", {1, 8, 31, 38});
+         const TensorId x = image(b, "x", {1, 6, 31, 38});
+         TensorId y = b.relu(b.conv(x, 105, {1}));
+         y = b.conv(y, 105, {3, 5}, depthwise(105, {.padding = {1, 2}}));
+         y = b.mul(image(b, "s", {1}), y);
+         return b.relu6(b.add(r, b.conv(y, 8, {1})));
+       }},
+      {"band_of_strides_and_uneven_pads", "conv relu conv relu conv",
+       [](GraphBuilder& b) {
+         const TensorId x = image(b, "x", {3, 8, 21, 26});
+         TensorId y = b.relu(b.conv(x, 48, {1}));
+         const ConvOptions strided{.stride = {2}, .padding = {2, 1, 0, 3}};
+         y = b.relu(b.conv(y, 48, {5}, depthwise(48, strided)));
+         return b.conv(y, 33, {1});
+       }},
+      {"band_of_dilations", "conv add conv sub mul add add relu",
+       [](GraphBuilder& b) {
+         const TensorId r = b.max_pool(image(b, "r", {2, 10, 18, 34}), {2});
+         const ConvOptions wide{.stride = {2, 1}, .padding = {2}, .dilation = {2, 2}};
+         TensorId y = b.conv(image(b, "x", {2, 40, 18, 17}), 40, {3}, depthwise(40, wide));
+         y = b.add(y, image(b, "s", {1, 40, 1, 1}));
+         return b.relu(b.add(line(b, b.conv(y, 10, {1}, {.bias = false}), "n"), r));
+       }},
+      {"band_of_colours", "conv sub mul add relu conv relu conv add",
+       [](GraphBuilder& b) {
+         const ConvOptions strided{.stride = {2, 3}, .padding = {2, 1, 0, 3}, .bias = false};
+         TensorId y = b.conv(image(b, "x", {2, 3, 60, 51}), 40, {5, 4}, strided);
+         y = b.relu(line(b, y, "n"));
+         y = b.relu(b.conv(y, 40, {3}, depthwise(40, {.padding = {1}})));
+         return b.add(b.conv(y, 12, {1}), image(b, "s", {1}));
+       }},
+      {"band_of_dilated_colours", "conv relu conv",
+       [](GraphBuilder& b) {
+         const ConvOptions wide{.padding = {2}, .dilation = {1, 2}};
+         const TensorId y = b.relu(b.conv(image(b, "x", {2, 3, 20, 23}), 24, {3}, wide));
+         return b.conv(y, 24, {3}, depthwise(24, {.padding = {1}}));
+       }},
+      {"band_of_the_same_size_but_other_pixels", "conv relu conv",
+       [](GraphBuilder& b) {
+         const ConvOptions strided{.stride = {2}, .padding = {6}};
+         const TensorId y = b.relu(b.conv(image(b, "x", {2, 4, 13, 13}), 24, {1}, strided));
+         return b.conv(y, 24, {3}, depthwise(24, {.padding = {1}}));
+       }},
+      {"band_without_projection", "conv clip conv sub mul add clip",
+       [](GraphBuilder& b) {
+         TensorId y = b.clip(b.conv(image(b, "x", {2, 3, 12, 33}), 70, {1}), -0.5, 0.75);
+         const ConvOptions strided{.stride = {1, 2}, .padding = {1}};
+         return b.relu6(line(b, b.conv(y, 70, {3}, depthwise(70, strided)), "n"));
+       }},
+      {"band_with_rows_of_pads_alone", "conv relu conv relu conv",
+       [](GraphBuilder& b) {
+         TensorId y = b.relu(b.conv(image(b, "x", {2, 4, 6, 5}), 24, {1}));
+         y = b.relu(b.conv(y, 24, {3}, depthwise(24, {.stride = {5, 1}, .padding = {4}})));
+         return b.conv(y, 4, {1});
+       }},
+  };
+}
+
 std::vector<Case> cases() {
   const ConvOptions same = {.padding = {1}, .bias = false};
   std::vector<Case> list = {
@@ -175,6 +251,8 @@ TEST_P(FusedConvolution, IsRightOnAnyThreadsAndInPlace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FusedConvolution, ::testing::ValuesIn(cases()),
+                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(Bands, FusedConvolution, ::testing::ValuesIn(banded_cases()),
                          [](const auto& each) { return each.param.name; });
 
 }  // namespace

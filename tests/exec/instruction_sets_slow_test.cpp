@@ -6,10 +6,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "exec/engine.h"
 #include "rockmate/error.h"
+#include "rockmate/graph_builder.h"
+#include "support/fused_examples.h"
 #include "support/kernel_rig.h"
 #include "support/large_examples.h"
 #include "support/op_examples.h"
@@ -89,16 +92,16 @@ class InstructionSets : public ::testing::Test {
     return best;
   }
 
-  void compare_all(const OpExample& example) {
-    const TrainingModel model = make_training_model(example_model(example));
+  // `as_images`: each op also with its images called channels-last.
+  void compare_all(const TrainingModel& model, const std::string& name, bool as_images) {
     std::map<ValueId, Bits> values = testing::source_bits(model);
     for (std::size_t o = 0; o < model.kernels.size(); ++o) {
       const OpId op(o);
-      SCOPED_TRACE(fmt::format("{} of {}", signature(model, op), example.name));
+      SCOPED_TRACE(fmt::format("{} of {}", signature(model, op), name));
       const Kernel& kernel = model.kernels[op];
       std::vector<Bits> inputs;
       for (const ValueId v : kernel.inputs) inputs.push_back(values.at(v));
-      compare(with_images_last(model, op), op, inputs);
+      if (as_images) compare(with_images_last(model, op), op, inputs);
       const auto result = compare(model, op, inputs);
       ASSERT_TRUE(result);
       for (std::size_t i = 0; i < kernel.outputs.size(); ++i) {
@@ -115,9 +118,36 @@ class InstructionSets : public ::testing::Test {
 TEST_F(InstructionSets, DifferByRoundingAlone) {
   if (cpu::instruction_sets().size() < 2) GTEST_SKIP() << "one instruction set";
   for (const OpExample& example : examples()) {
-    compare_all(example);
+    compare_all(make_training_model(example_model(example)), example.name, true);
     if (HasFailure()) return;
   }
+}
+
+// Four blocks that run in bands of rows: with windows of either width, strides, and rests of
+// vectors.
+TEST_F(InstructionSets, DifferInBandsByRoundingAlone) {
+  if (cpu::instruction_sets().size() < 2) GTEST_SKIP() << "one instruction set";
+  GraphBuilder b("bands");
+  const auto depthwise = [&](TensorId x, std::int64_t window, std::int64_t stride) {
+    ConvOptions options{.stride = {stride}, .padding = {window / 2}};
+    options.groups = b.shape(x)[1];
+    return b.relu(b.conv(x, options.groups, {window}, options));
+  };
+  const TensorId x = b.parameter("x", {2, 3, 65, 70}, {Fill::Kind::kUniform, 1});
+  const TensorId wide = b.relu(b.conv(x, 37, {3}, {.stride = {2}, .padding = {1}}));
+  TensorId y = b.conv(depthwise(wide, 3, 1), 9, {1});
+  y = b.conv(depthwise(b.relu(b.conv(y, 53, {1})), 5, 2), 21, {1});
+  y = b.add(y, b.conv(depthwise(b.relu(b.conv(y, 70, {1})), 5, 1), 21, {1}));
+  y = b.conv(depthwise(b.relu(b.conv(y, 90, {1})), 3, 2), 24, {1});
+  b.output(b.max_pool(y, {2}));
+  TrainingOptions options;
+  options.fuse = options.channels_last = true;
+  const TrainingModel model = make_inference_model(std::move(b).build(), options);
+  const auto are_bands = [](const Kernel& kernel) {
+    return testing::parts_of(kernel).starts_with("conv relu conv relu conv");
+  };
+  EXPECT_EQ(std::ranges::count_if(model.kernels, are_bands), 4);
+  compare_all(model, "bands", false);
 }
 
 TEST_F(InstructionSets, UnknownOnesAreRejected) {

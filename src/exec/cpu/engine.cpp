@@ -36,6 +36,7 @@ Makers make_makers() {
   add_optimizer_kernels(makers);
   add_large_depthwise_kernels(makers);
   add_fused_kernels(makers);
+  add_banded_convolutions(makers);
 #endif
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_products(makers);

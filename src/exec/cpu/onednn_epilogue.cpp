@@ -49,8 +49,8 @@ std::optional<Epilogue> Epilogue::of(const KernelView& kernel) {
   Epilogue made;
   for (std::size_t p = 0; p < parts.parts.size(); ++p) {
     const FusedPart& part = parts.parts[p];
-    const bool fits = part.outputs.size() == 1 && part.outputs[0] == kernel.outputs[0] &&
-                      !part.attributes.flag("adds");
+    // An activation's mask is made for gradients; here nobody reads it.
+    const bool fits = part.outputs[0] == kernel.outputs[0] && !part.attributes.flag("adds");
     if (!fits || (p > 0 && !made.take(kernel, part, current++))) return std::nullopt;
   }
   return made;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "graph/fused_layout.h"
+#include "graph/fusion/banded_convolutions.h"
 #include "rockmate/training_model.h"
 
 namespace rockmate {
@@ -13,12 +14,13 @@ bool has(const auto& list, const auto& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-// Bytes of what lives only while a step runs.
+// Bytes of what lives only while a step runs. Bands of rows are negligible.
 Bytes workspace_of(const Tape& tape, const Node& node) {
   if (node.kind != OpKind::kFused) return {};
   std::vector<const TensorType*> inputs;
   for (const TensorId t : node.inputs) inputs.push_back(&tape[t].tensor.type);
-  return FusedLayout(node.attributes.parts(), inputs).workspace();
+  const FusedParts& parts = node.attributes.parts();
+  return banded_convolutions(parts, inputs) ? Bytes() : FusedLayout(parts, inputs).workspace();
 }
 
 // Follows what lives through a row of steps.
