@@ -20,7 +20,7 @@ struct Work {
   double flops = 0;
   Bytes traffic = {};      ///< bytes read and written, each once
   bool is_matrix = false;  ///< convolutions and matrix products
-  bool is_half = false;    ///< its data are 16 bits wide
+  bool is_half = false;    ///< what it multiplies is 16 bits wide
 };
 
 /// A device as declared numbers. Seconds = launch + max(flops / (rate * efficiency), traffic /

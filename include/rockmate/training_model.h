@@ -75,6 +75,11 @@ struct TrainingOptions {
   /// The engine `cpu` may compute 3 x 3 convolutions by Winograd's algorithm where that is faster:
   /// with larger workspaces, and other last bits. One choice for all budgets, whose bits are equal.
   bool winograd = false;
+  /// The engine `cpu` rounds what convolutions, linear layers and products of matrices multiply to
+  /// bfloat16, and sums it in float32, without Winograd's algorithm: relative errors of some 1e-3;
+  /// faster on some processors, slower on others (docs/training.md). Tensors stay what they are.
+  /// One choice for all budgets, whose bits are equal.
+  bool bf16 = false;
   /// What the engine that is to run the iteration needs for an op, whatever the costs say; may be
   /// null. `engine_workspace` (executor.h) makes it.
   std::function<Bytes(const KernelSpec&)> workspace = nullptr;

@@ -75,7 +75,7 @@ void ModelFlags::add_engine_to(CLI::App& verb) {
                   "vector (with its modelled costs)")
       ->type_name("NAME")
       ->group(kGroup);
-  add_direct_to(verb);
+  add_algorithms_to(verb);
   add_calibration_to(verb);
 }
 
@@ -86,9 +86,14 @@ void ModelFlags::add_calibration_to(CLI::App& verb) {
       ->group(kGroup);
 }
 
-void ModelFlags::add_direct_to(CLI::App& verb) {
+void ModelFlags::add_algorithms_to(CLI::App& verb) {
   verb.add_flag("--direct", direct,
                 "engine cpu: no Winograd convolutions: slower, less workspace, other last bits")
+      ->group(kGroup);
+  verb.add_flag("--bf16", bf16,
+                "engine cpu: convolutions and products of bfloat16 numbers, summed in float32: "
+                "relative errors of some 1e-3; faster on some processors, slower on others "
+                "(see profile)")
       ->group(kGroup);
 }
 
@@ -120,6 +125,7 @@ TrainingOptions ModelFlags::training_options(const std::optional<std::string>& r
   if (run_by) aim_at_engine(options, on_card(*run_by), threads);
   if (fuse) options.fuse = *fuse;
   if (direct) options.winograd = false;
+  options.bf16 = bf16;
   return options;
 }
 
@@ -169,6 +175,7 @@ void ModelFlags::refuse_onnx_options() const {
                                                   {"--engine", engine.has_value()},
                                                   {"--fuse", fuse.has_value()},
                                                   {"--direct", direct},
+                                                  {"--bf16", bf16},
                                                   {"--calibration", !calibration.empty()}};
   for (const auto& [name, is_given] : options) {
     if (!is_given) continue;

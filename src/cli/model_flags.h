@@ -30,13 +30,15 @@ struct ModelFlags {
   std::optional<std::string> engine;
   std::optional<bool> fuse;
   bool direct = false;
+  bool bf16 = false;
   std::string calibration;              ///< a file that states a card of the engine `vector`
   std::string default_device = "a100";  ///< that of the verb
 
   void add_to(CLI::App& verb);
   /// The engine of a verb that runs nothing: its workspace is counted, if one is named.
   void add_engine_to(CLI::App& verb);
-  void add_direct_to(CLI::App& verb);
+  /// How the engine `cpu` may compute: --direct and --bf16.
+  void add_algorithms_to(CLI::App& verb);
   void add_calibration_to(CLI::App& verb);
 
   [[nodiscard]] bool is_onnx() const { return model.ends_with(".onnx"); }

@@ -28,7 +28,7 @@ TrainingOptions training_options(const PipelineRunFlags& flags, const ModelFlags
   TrainingOptions options = model.training_options(flags.engine, flags.threads);
   const auto is_own = [](const PipelineDevice& device) { return !device.engine.empty(); };
   if (std::ranges::any_of(cluster.devices, is_own)) {
-    options.channels_last = options.winograd = false;
+    options.channels_last = options.winograd = options.bf16 = false;
     options.fuse = model.fuse.value_or(false);
   }
   if (!flags.learning_rate) return options;

@@ -61,7 +61,7 @@ void add_profile(CLI::App& app, Task& task) {
   flags->model.add_to(*verb);
   verb->remove_option(verb->get_option("--costs"));
   verb->get_option("--device")->description("engine vector: the card, ve10b, ve20b or ve30b");
-  flags->model.add_direct_to(*verb);
+  flags->model.add_algorithms_to(*verb);
   flags->model.add_calibration_to(*verb);
   verb->add_option("--engine", flags->measure.engine,
                    "what runs the ops: reference (plain loops), cpu (fast), or vector (emulated: "

@@ -86,7 +86,7 @@ void add_options(CLI::App& verb, RunFlags& flags) {
   for (const char* option : {"--optimizer", "--loss", "--costs", "--device"}) {
     verb.remove_option(verb.get_option(option));
   }
-  flags.model.add_direct_to(verb);
+  flags.model.add_algorithms_to(verb);
   verb.add_option(
           "--input", flags.inputs,
           "samples: .npy, .idx or .raw; of a model with several inputs, INPUT=FILE for each "

@@ -124,7 +124,7 @@ void TrainFlags::add_to(CLI::App& verb) {
                   "Engine: --device ve10b, ve20b or ve30b, whose times are modelled) (cpu, or that "
                   "of --plan)")
       ->type_name("NAME");
-  model.add_direct_to(verb);
+  model.add_algorithms_to(verb);
   verb.add_option("--offload", offload,
                   "engine vector: native (parameters stay there) or transparent (they go down, and "
                   "gradients come up, in every step)")

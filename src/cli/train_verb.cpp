@@ -79,7 +79,7 @@ std::optional<Plan> plan_of(const TrainFlags& flags, const TrainingGraph& graph,
       return std::nullopt;
     }
     print(report(graph, none));
-    if (engine == "cpu" && !flags.model.direct) {
+    if (engine == "cpu" && !flags.model.direct && !flags.model.bf16) {
       print("  hint            --direct needs less workspace for convolutions\n");
     }
     return std::nullopt;

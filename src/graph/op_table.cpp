@@ -41,11 +41,17 @@ OpView without_addend(const OpView& op) {
   return view;
 }
 
-bool has_matrix_part(const OpView& op) {
+// Whether that holds for the op, or for a part of a fused one.
+template <class Test>
+bool any_part(const OpView& op, const Test& holds) {
+  if (op.kind != OpKind::kFused) return holds(op.kind, op.attributes);
   const auto& parts = op.attributes.parts().parts;
   return std::any_of(parts.begin(), parts.end(),
-                     [](const FusedPart& part) { return definition(part.kind).is_matrix; });
+                     [&](const FusedPart& part) { return holds(part.kind, part.attributes); });
 }
+
+bool is_matrix(OpKind kind, const Attributes&) { return definition(kind).is_matrix; }
+bool is_rounded(OpKind, const Attributes& attributes) { return attributes.flag("bf16"); }
 
 }  // namespace
 
@@ -123,10 +129,10 @@ Work work_of(const OpView& op, const Types& outputs) {
   const OpView plain = without_addend(op);
   Work work;
   if (entry.is_view) return work;
-  work.is_matrix = entry.is_matrix || (op.kind == OpKind::kFused && has_matrix_part(op));
+  work.is_matrix = any_part(op, is_matrix);
   const bool has_input = !op.inputs.empty();
   const DType dtype = has_input ? op.inputs.front()->dtype : outputs.front().dtype;
-  work.is_half = dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+  work.is_half = dtype == DType::kFloat16 || dtype == DType::kBFloat16 || any_part(op, is_rounded);
   if (entry.flops != nullptr) {
     work.flops = entry.flops(plain, outputs);
   } else if (!outputs.empty()) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "graph/autodiff.h"
+#include "graph/bf16.h"
 #include "graph/fusion.h"
 #include "graph/index_ranges.h"
 #include "graph/memory_formats.h"
@@ -227,7 +228,11 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
 // To what the engine likes. `row_major` and what the model tells of has to be there afterwards.
 void lower(Tape& tape, const std::vector<TensorId>& row_major, const WantedTensors& wanted,
            const TrainingOptions& options) {
-  if (options.winograd) allow_winograd(tape);
+  if (options.bf16) {
+    allow_bf16(tape);
+  } else if (options.winograd) {
+    allow_winograd(tape);
+  }
   if (options.channels_last) lay_channels_last(tape, row_major);
   if (options.fuse) fuse(tape, wanted);
 }

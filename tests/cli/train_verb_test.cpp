@@ -305,7 +305,9 @@ TEST_F(TrainVerb, SaysWhatMayHelpWhereNothingFits) {
   const Outcome outcome = train({"--budget", "1000"});
   EXPECT_EQ(outcome.exit, 1);
   EXPECT_THAT(outcome.out, HasSubstr("--direct needs less workspace"));
-  EXPECT_THAT(train({"--budget", "1000", "--direct"}).out, Not(HasSubstr("--direct")));
+  for (const char* without : {"--direct", "--bf16"}) {
+    EXPECT_THAT(train({"--budget", "1000", without}).out, Not(HasSubstr("--direct")));
+  }
   EXPECT_THAT(train({"--budget", "1000", "--engine", "reference"}).out, Not(HasSubstr("--direct")));
 }
 

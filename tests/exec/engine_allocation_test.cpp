@@ -33,11 +33,11 @@ namespace rockmate {
 namespace {
 
 // What a run of `engine` allocates at most, for bookkeeping.
-void expect_little(const Engine& engine, std::size_t most) {
+void expect_little(const Engine& engine, std::size_t most, const TrainingOptions& options = {}) {
   constexpr std::size_t kUnit = kAlignment.count();
   std::size_t largest_tensor = 0;
   for (const testing::OpExample& example : testing::large_examples()) {
-    const TrainingModel model = make_training_model(testing::example_model(example));
+    const TrainingModel model = make_training_model(testing::example_model(example), options);
     std::vector<std::vector<std::byte>> memory;
     for (const TensorType& type : model.types) {
       memory.emplace_back(static_cast<std::size_t>(type.bytes().count()));
@@ -74,6 +74,9 @@ TEST(EngineAllocation, IsOfNoSizeInARun) { expect_little(*make_reference_engine(
 // Primitives tell each other their arguments in maps.
 TEST(EngineAllocation, IsOfNoSizeInARunOfTheCpuEngine) {
   expect_little(*make_cpu_engine(2), std::size_t{32} << 10);
+  TrainingOptions rounded;
+  rounded.bf16 = true;
+  expect_little(*make_cpu_engine(2), std::size_t{32} << 10, rounded);
 }
 
 }  // namespace

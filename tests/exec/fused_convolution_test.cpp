@@ -1,6 +1,7 @@
 // Convolutions of the cpu engine with what is fused behind them, against the interpreter: lines per
 // channel, residuals, activations; many images and single ones, which are cut into strips of rows
-// and bands of channels; by Winograd's algorithm, too.
+// and bands of channels; by Winograd's algorithm, too, and of operands that are rounded to
+// bfloat16.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -24,6 +25,7 @@ struct Case {
   std::string name;
   std::string parts;  // of the fused kernel that is expected
   std::function<TensorId(GraphBuilder&)> body;
+  bool rounds = false;
 };
 
 void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
@@ -197,6 +199,10 @@ std::vector<Case> cases() {
          return b.silu(line(b, b.conv(image(b, "x", {1, 32, 20, 24}), 32, {3}, same), "n"));
        }},
   };
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].rounds || list[i].name == "winograd") continue;
+    list.push_back({list[i].name + "_rounded", list[i].parts, list[i].body, true});
+  }
   return list;
 }
 
@@ -207,6 +213,7 @@ class FusedConvolution : public ::testing::TestWithParam<Case> {
     b.output(b.max_pool(GetParam().body(b), {2}));  // so that what is fused ends before
     TrainingOptions options;
     options.fuse = options.channels_last = options.winograd = true;
+    options.bf16 = GetParam().rounds;
     return make_inference_model(std::move(b).build(), options);
   }
   void check(const TrainingModel& model, OpId op, const std::vector<Bits>& inputs,
@@ -214,7 +221,9 @@ class FusedConvolution : public ::testing::TestWithParam<Case> {
     KernelRig rig(*cpu_, model, op, inputs);
     const auto found = rig.run();
     EXPECT_EQ(found.complaint, "");
-    testing::expect_near(found.outputs[0], expected, model.types[model.kernels[op].outputs[0]], 0);
+    constexpr double kRounding = 0x1p-8;  // of a number, at most half of that
+    testing::expect_near(found.outputs[0], expected, model.types[model.kernels[op].outputs[0]], 0,
+                         GetParam().rounds ? kRounding : 4e-6);
     for (const int threads : {1, 3}) {
       const auto engine = make_cpu_engine(threads);
       EXPECT_EQ(KernelRig(*engine, model, op, inputs).run().outputs, found.outputs) << threads;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "rockmate/error.h"
 #include "rockmate/training_model.h"
@@ -40,6 +41,34 @@ TEST(CostModel, IsTheLargerOfComputingAndMovingPlusTheLaunch) {
 TEST(CostModel, HasARateForMatricesAndOneForHalfPrecision) {
   EXPECT_DOUBLE_EQ(seconds({.flops = 1000, .is_matrix = true}), 1 + 2);
   EXPECT_DOUBLE_EQ(seconds({.flops = 1000, .is_matrix = true, .is_half = true}), 1 + 0.5);
+}
+
+TEST(CostModel, CountsRoundedOperandsAtTheRateOfHalfPrecision) {
+  Device device = simple_device();
+  device.bytes_per_second = 1e12;
+  TrainingOptions options{.fuse = true, .costs = CostModel::analytic(device)};
+  const Graph graph = testing::resnet(2, {.blocks = {1}, .image = 8, .width = 2, .classes = 3});
+  const auto models = {make_training_model(graph, options), make_evaluation_model(graph, options)};
+  options.bf16 = true;
+  const auto rounded = {make_training_model(graph, options), make_evaluation_model(graph, options)};
+  std::set<OpKind> faster;
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const TrainingModel& before = models.begin()[m];
+    const TrainingModel& after = rounded.begin()[m];
+    ASSERT_EQ(before.kernels.size(), after.kernels.size());
+    for (std::size_t o = 0; o < before.kernels.size(); ++o) {
+      const OpId op(o);
+      const auto seconds_of = [&](const TrainingModel& model) {
+        return (model.graph[op].seconds() - device.launch).count();
+      };
+      const bool is_rounded = signature(before, op) != signature(after, op);
+      EXPECT_NEAR(seconds_of(after), seconds_of(before) / (is_rounded ? 4 : 1), 1e-9);
+      if (is_rounded) faster.insert(before.kernels[op].kind);
+    }
+  }
+  using enum OpKind;
+  EXPECT_THAT(faster, ::testing::UnorderedElementsAre(kConv, kConvTranspose, kConvWeightGradient,
+                                                      kLinear, kLinearWeightGradient, kFused));
 }
 
 TEST(CostModel, HasTheDeclaredPresets) {

@@ -22,12 +22,13 @@ std::map<ValueId, Bits> source_bits(const TrainingModel& model) {
   return values;
 }
 
-void expect_near(const Bits& found, const Bits& expected, const TensorType& type, double least) {
+void expect_near(const Bits& found, const Bits& expected, const TensorType& type, double least,
+                 double relative) {
   const auto x = to_doubles(type, found.data());
   const auto y = to_doubles(type, expected.data());
   double largest = least;
   for (const double e : y) largest = std::max(largest, std::abs(e));
-  const double tolerance = is_floating(type.dtype) ? 4e-6 * largest : 0;
+  const double tolerance = is_floating(type.dtype) ? relative * largest : 0;
   for (std::size_t e = 0; e < x.size(); ++e) ASSERT_NEAR(x[e], y[e], tolerance) << "element " << e;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "exec/cpu/onednn_rounding.h"
+
 namespace rockmate::cpu::onednn {
 namespace {
 
@@ -18,6 +20,19 @@ Desc image_desc(Shape shape, const TensorType& type, Images formats) {
   const bool lies_well = format_of(type) == MemoryFormat::kChannelsLast;
   return formats == Images::kAsTheyLie && lies_well ? desc(shape, MemoryFormat::kChannelsLast)
                                                     : any_desc(shape);
+}
+
+Formats all_rounded(const Formats& formats) {
+  return {rounded(formats.x), rounded(formats.y), rounded(formats.weight)};
+}
+
+// What is multiplied is bfloat16; the result is not.
+Formats with_rounded_operands(Direction direction, const Formats& formats) {
+  Formats made = all_rounded(formats);
+  if (direction == Direction::kForward) made.y = formats.y;
+  if (direction == Direction::kData) made.x = formats.x;
+  if (direction == Direction::kWeights) made.weight = formats.weight;
+  return made;
 }
 
 Shape x_shape(const Convolution& conv, const Piece& piece) {
@@ -109,6 +124,10 @@ void Convolution::read(OpKind kind, const Attributes& attributes,
     weight_shape.front() /= groups;
     weight_shape.insert(weight_shape.begin(), groups);
   }
+  // Where a number is used less often, rounding it costs what is won.
+  constexpr std::int64_t kLeastChannels = 8;  // of a group
+  const auto is_thin = [&](std::size_t axis) { return weight_shape[axis] < kLeastChannels; };
+  rounds = onednn::rounds(attributes) && !(has_groups() && (is_thin(1) || is_thin(2)));
   may_use_winograd = attributes.flag("winograd");
   strides = attributes.integers("strides");
   dilations = attributes.integers("dilations");
@@ -151,10 +170,15 @@ Shape weight_shape(const Convolution& conv, const Piece& piece) {
 
 std::optional<PiecePrimitive> make_primitive(const Convolution& conv, const Piece& piece,
                                              const Scheme& scheme, const Desc& weight) {
-  const Formats formats{image_desc(x_shape(conv, piece), *conv.x.type, scheme.formats),
-                        image_desc(y_shape(conv, piece), *conv.y.type, scheme.formats), weight};
+  Formats formats{image_desc(x_shape(conv, piece), *conv.x.type, scheme.formats),
+                  image_desc(y_shape(conv, piece), *conv.y.type, scheme.formats), weight};
+  Formats of_forward = formats;
+  if (conv.rounds) {
+    formats = with_rounded_operands(conv.direction, formats);
+    of_forward = conv.direction == Direction::kForward ? formats : all_rounded(formats);
+  }
   try {
-    const Forward::primitive_desc forward = forward_desc(conv, piece, formats);
+    const Forward::primitive_desc forward = forward_desc(conv, piece, of_forward);
     switch (conv.direction) {
       case Direction::kForward:
         return primitive_of<Forward>(forward, forward.src_desc(), forward.dst_desc(),

@@ -28,6 +28,7 @@ struct Convolution {
   Shape weight_shape;               ///< with an axis for groups, if there are any
   Dims strides, dilations, before, after;
   bool may_use_winograd;
+  bool rounds;  ///< what it multiplies, to bfloat16
 
  private:
   void read(OpKind kind, const Attributes& attributes, const std::vector<Operand>& inputs,

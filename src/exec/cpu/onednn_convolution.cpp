@@ -198,14 +198,22 @@ std::optional<Prepared> Writer::write() && {
   return std::move(sequence_).prepared();
 }
 
-std::optional<Prepared> make_convolution(const KernelView& kernel, int) {
-  if (!has_plain_tensors(kernel)) return std::nullopt;
-  const OneThread one_thread;
-  const Convolution conv(kernel);
+std::optional<Prepared> write(const Convolution& conv) {
   for (const Images formats : {Images::kAsTheyLie, Images::kAny}) {
     if (auto prepared = Writer(conv, find_scheme(conv, formats)).write()) return prepared;
   }
   return std::nullopt;
+}
+
+std::optional<Prepared> make_convolution(const KernelView& kernel, int) {
+  if (!has_plain_tensors(kernel)) return std::nullopt;
+  const OneThread one_thread;
+  Convolution conv(kernel);
+  if (conv.rounds) {
+    if (auto prepared = write(conv)) return prepared;
+    conv.rounds = false;
+  }
+  return write(conv);
 }
 
 // What oneDNN does behind a convolution costs less than a pass over its result.

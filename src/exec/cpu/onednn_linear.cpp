@@ -1,7 +1,10 @@
 // Linear layers, their weight gradients, and products of matrices.
 
+#include <utility>
+
 #include "exec/cpu/families.h"
 #include "exec/cpu/onednn_product.h"
+#include "exec/cpu/onednn_rounding.h"
 
 namespace rockmate::cpu {
 namespace {
@@ -22,6 +25,14 @@ bool is_fit(const KernelView& kernel) {
 // Operand number 2, if there is one, is the bias.
 Prepared prepare(const KernelView& kernel, Product product, bool swapped = false) {
   const bool has_bias = kernel.inputs.size() > 2;
+  if (rounds(kernel.attributes)) {
+    ProductOperands operands;
+    if (swapped) std::swap(operands.a, operands.b);
+    if (has_bias) operands.bias = 2;
+    if (auto prepared = prepare_rounded(product, operands, kernel.adds)) {
+      return *std::move(prepared);
+    }
+  }
   return {[by = Multiplication(std::move(product)), has_bias, swapped](const Run& run) {
     by.run({run.in<float>(swapped ? 1 : 0), run.in<float>(swapped ? 0 : 1),
             has_bias ? run.in<float>(2) : nullptr, run.addend<float>(), run.out<float>()},

@@ -2,7 +2,9 @@
 // lie: forward where there are so few pixels that bringing the weight into oneDNN's format would
 // cost as much as what is done with it; by the image; and by weights so large that their tiles keep
 // all threads busy. With strides, the rows that take part lie side by side in the workspace: on
-// small images with large weights, oneDNN's gradients take twice as long.
+// small images with large weights, oneDNN's gradients take twice as long. Of those that may round
+// to bfloat16, only the large weights' gradients are products: what brings an operand into a format
+// rounds it, too.
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "exec/cpu/families.h"
 #include "exec/cpu/onednn_epilogue.h"
 #include "exec/cpu/onednn_product.h"
+#include "exec/cpu/onednn_rounding.h"
 
 namespace rockmate::cpu {
 namespace {
@@ -93,7 +96,7 @@ bool has_few_pixels(const Pointwise& conv) {
 }
 
 std::optional<Prepared> make_forward(const KernelView& kernel, int) {
-  if (!is_float32(kernel)) return std::nullopt;
+  if (!is_float32(kernel) || rounds(kernel.attributes)) return std::nullopt;
   const auto conv =
       find_pointwise(kernel.inputs[0], kernel.outputs[0], kernel.inputs[1], kernel.attributes);
   if (!conv || !has_few_pixels(*conv)) return std::nullopt;
@@ -172,7 +175,7 @@ class FinishedProduct {
 std::optional<Prepared> make_fused(const KernelView& kernel, int) {
   const FusedPart& part = kernel.attributes.parts().parts.front();
   const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
-  if (part.kind != OpKind::kConv || !is_float32(kernel) ||
+  if (part.kind != OpKind::kConv || !is_float32(kernel) || rounds(part.attributes) ||
       !std::all_of(part.inputs.begin(), part.inputs.end(), is_operand)) {
     return std::nullopt;
   }
@@ -197,8 +200,13 @@ std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
   const Pointwise& conv = *found;
   const bool packs = conv.has_strides();
   if (packs && conv.in * conv.out < conv.pixels() * (conv.in + conv.out)) return std::nullopt;
-  Multiplication by(
-      {1, conv.out, conv.pixels(), conv.in, {conv.out, true}, {conv.in, false}, {0}, {0}});
+  const Product product = {
+      1, conv.out, conv.pixels(), conv.in, {conv.out, true}, {conv.in, false}, {0}, {0}};
+  if (rounds(kernel.attributes)) {
+    if (packs) return std::nullopt;
+    return prepare_rounded(product, {.a = 1, .b = 0}, kernel.adds);
+  }
+  Multiplication by(product);
   const auto body = [=, conv = *found, by = std::move(by)](const Run& run) {
     const float* x = run.in<float>(0);
     if (packs) {
@@ -213,7 +221,7 @@ std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
 
 // By the image. Without strides it may have a bias: then it is a layer of its own.
 std::optional<Prepared> make_transposed(const KernelView& kernel, int) {
-  if (!is_float32(kernel)) return std::nullopt;
+  if (!is_float32(kernel) || rounds(kernel.attributes)) return std::nullopt;
   const auto found =
       find_pointwise(kernel.outputs[0], kernel.inputs[0], kernel.inputs[1], kernel.attributes);
   if (!found) return std::nullopt;

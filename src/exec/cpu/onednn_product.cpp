@@ -39,49 +39,54 @@ Multiplication::Multiplication(Product product) : product_(std::move(product)) {
 void Multiplication::run(const Addresses& to, int threads,
                          const std::function<void(const Tile&)>& finish) const {
   const OneThread one_thread;
-  parallel_for(threads, product_.products * row_count_ * column_count_, 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   const Tile done = multiply_tile(to, i);
-                   if (finish) finish(done);
-                 }
-               });
+  parallel_for(threads, tile_count(), 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      const Tile each = tile(i);
+      multiply(to, each);
+      if (finish) finish(each);
+    }
+  });
 }
 
-// Writes what the product is added to; whether there is any.
-bool Multiplication::begin_tile(const Addresses& to, std::int64_t at, std::int64_t rows,
-                                std::int64_t column, std::int64_t columns) const {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int64_t line = at + row * product_.columns;
+Multiplication::Tile Multiplication::tile(std::int64_t index) const {
+  const std::int64_t column = index % column_count_ * columns_;
+  const std::int64_t row = index / column_count_ % row_count_ * rows_;
+  return {static_cast<std::size_t>(index / column_count_ / row_count_), row,
+          std::min(rows_, product_.rows - row), column,
+          std::min(columns_, product_.columns - column)};
+}
+
+std::int64_t Multiplication::at(const Tile& tile) const {
+  const auto rows_before = static_cast<std::int64_t>(tile.product) * product_.rows;
+  return (rows_before + tile.row) * product_.columns + tile.column;
+}
+
+bool Multiplication::begin(const Addresses& to, const Tile& tile) const {
+  for (std::int64_t row = 0; row < tile.rows; ++row) {
+    const std::int64_t line = at(tile) + row * product_.columns;
     if (to.addend != nullptr && to.addend != to.y) {
-      std::copy_n(to.addend + line, columns, to.y + line);
+      std::copy_n(to.addend + line, tile.columns, to.y + line);
     }
     if (to.bias == nullptr) continue;
     if (to.addend == nullptr) {
-      std::copy_n(to.bias + column, columns, to.y + line);
+      std::copy_n(to.bias + tile.column, tile.columns, to.y + line);
     } else {
-      for (std::int64_t i = 0; i < columns; ++i) to.y[line + i] += to.bias[column + i];
+      for (std::int64_t i = 0; i < tile.columns; ++i) {
+        to.y[line + i] += to.bias[tile.column + i];
+      }
     }
   }
   return to.addend != nullptr || to.bias != nullptr;
 }
 
-Multiplication::Tile Multiplication::multiply_tile(const Addresses& to, std::int64_t index) const {
-  const std::int64_t column = index % column_count_ * columns_;
-  const std::int64_t row = index / column_count_ % row_count_ * rows_;
-  const auto p = static_cast<std::size_t>(index / column_count_ / row_count_);
-  const std::int64_t rows = std::min(rows_, product_.rows - row);
-  const std::int64_t columns = std::min(columns_, product_.columns - column);
-  const std::int64_t at =
-      (static_cast<std::int64_t>(p) * product_.rows + row) * product_.columns + column;
-  const bool adds = begin_tile(to, at, rows, column, columns);
-  const dnnl_status_t status =
-      dnnl_sgemm(product_.a.letter(), product_.b.letter(), rows, columns, product_.inner, 1,
-                 to.a + product_.a_starts[p] + product_.a.at(row, 0), product_.a.columns,
-                 to.b + product_.b_starts[p] + product_.b.at(0, column), product_.b.columns,
-                 adds ? 1.0F : 0.0F, to.y + at, product_.columns);
+void Multiplication::multiply(const Addresses& to, const Tile& tile) const {
+  const bool adds = begin(to, tile);
+  const dnnl_status_t status = dnnl_sgemm(
+      product_.a.letter(), product_.b.letter(), tile.rows, tile.columns, product_.inner, 1,
+      to.a + product_.a_starts[tile.product] + product_.a.at(tile.row, 0), product_.a.columns,
+      to.b + product_.b_starts[tile.product] + product_.b.at(0, tile.column), product_.b.columns,
+      adds ? 1.0F : 0.0F, to.y + at(tile), product_.columns);
   ROCKMATE_CHECK(status == dnnl_success);
-  return {row, rows, column, columns};
 }
 
 }  // namespace rockmate::cpu::onednn

@@ -43,18 +43,27 @@ class Multiplication {
     const float* addend;  ///< may be null, or y itself
     float* y;
   };
-  /// Rows and columns of the result.
+  /// Rows and columns of the result of one product.
   struct Tile {
+    std::size_t product;
     std::int64_t row, rows, column, columns;
   };
   /// `finish`, if there is one, is called with each tile that is done.
   void run(const Addresses& to, int threads,
            const std::function<void(const Tile&)>& finish = nullptr) const;
 
+  [[nodiscard]] const Product& product() const { return product_; }
+  [[nodiscard]] std::int64_t tile_count() const {
+    return product_.products * row_count_ * column_count_;
+  }
+  [[nodiscard]] Tile tile(std::int64_t index) const;
+  /// The element of y at which a tile begins.
+  [[nodiscard]] std::int64_t at(const Tile& tile) const;
+  /// Writes what the product is added to; whether there is any.
+  [[nodiscard]] bool begin(const Addresses& to, const Tile& tile) const;
+
  private:
-  [[nodiscard]] Tile multiply_tile(const Addresses& to, std::int64_t index) const;
-  [[nodiscard]] bool begin_tile(const Addresses& to, std::int64_t at, std::int64_t rows,
-                                std::int64_t column, std::int64_t columns) const;
+  void multiply(const Addresses& to, const Tile& tile) const;
 
   Product product_;
   // Whole tiles but for the last ones.
