@@ -120,6 +120,9 @@ void add_products(std::vector<OpExample>& list) {
   list.push_back({"batch", kLinear, [](GraphBuilder& b) -> Ids {
                     return {b.linear(param(b, "x", {2, 3, 4}), 5)};
                   }});
+  list.push_back({"few_rows", kLinear, [](GraphBuilder& b) -> Ids {
+                    return {b.linear(param(b, "x", {3, 37}), 11)};
+                  }});
   list.push_back(
       {"untransposed", kLinear, [](GraphBuilder& b) -> Ids {
          return {b.linear(param(b, "x", {3, 4}), param(b, "w", {4, 2}), std::nullopt, false)};

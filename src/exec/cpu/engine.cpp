@@ -35,6 +35,7 @@ Makers make_makers() {
   add_transpose_kernels(makers);
   add_optimizer_kernels(makers);
   add_large_depthwise_kernels(makers);
+  add_few_row_kernels(makers);
   add_fused_kernels(makers);
   add_banded_convolutions(makers);
 #endif

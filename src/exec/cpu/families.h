@@ -17,6 +17,8 @@ void add_optimizer_kernels(Makers& makers);
 /// oneDNN tens of times as much.
 void add_large_depthwise_kernels(Makers& makers);
 void add_depthwise_kernels(Makers& makers);
+/// Linear layers of few rows.
+void add_few_row_kernels(Makers& makers);
 /// Fused kernels: depthwise convolutions with 1x1 ones around them, in bands of rows.
 void add_banded_convolutions(Makers& makers);
 /// Fused kernels: batch norm's gradient behind that of a clamp, and point-wise parts in tiles.
