@@ -240,9 +240,10 @@ TEST_F(TrainCheckpoint, AFullDiskLeavesTheOldCheckpoint) {
 TEST_F(TrainCheckpoint, DataThatEndEarlyLoseNoStep) {
   fs::copy(file("data"), file("shrinking"), fs::copy_options::recursive);
   const std::string line =
-      "rockmate train net.onnx --budget 100% --steps 1000000000 --data shrinking --seed 3 "
-      "--save part >/dev/null 2>err & pid=$!\n"
-      "sleep 0.5; truncate -s 100 shrinking/x.raw; wait $pid";
+      "rockmate train net.onnx --budget 100% --costs analytic --steps 1000000000 "
+      "--data shrinking --seed 3 --save part --save-every 100 >/dev/null 2>err & pid=$!\n"
+      "until [ -e part ] || ! kill -0 $pid; do sleep 0.01; done\n"
+      "truncate -s 100 shrinking/x.raw; wait $pid";
   const Outcome outcome = testing::run_shell(line, {.folder = folder_.path()});
   EXPECT_EQ(outcome.exit, 2);
   EXPECT_THAT(content("err"), HasSubstr("x.raw: ends early"));
