@@ -188,8 +188,9 @@ TEST_F(TrainCheckpoint, SurvivesBeingKilledAtAnyMoment) {
 TEST_F(TrainCheckpoint, CtrlCSavesAndLosesNothing) {
   const std::string line =
       "rockmate train net.onnx --budget 100% --steps 1000000000 --seed 3 --costs analytic "
-      "--save part >/dev/null 2>err & pid=$!\n"
-      "sleep 0.5; kill -INT $pid; wait $pid";
+      "--save part --save-every 100 >/dev/null 2>err & pid=$!\n"
+      "until [ -e part ] || ! kill -0 $pid; do sleep 0.01; done\n"
+      "kill -INT $pid; wait $pid";
   const Outcome outcome = testing::run_shell(line, {.folder = folder_.path()});
   EXPECT_EQ(outcome.exit, 0) << content("err");
   EXPECT_THAT(content("err"), HasSubstr("saving after this step"));
