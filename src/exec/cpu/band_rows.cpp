@@ -32,14 +32,10 @@ struct Tile {
   float* y;
 };
 
-HWY_INLINE V clamped(V v, Clamp clamp) {
-  return hn::Min(number(clamp.high), hn::Max(number(clamp.low), v));
-}
-
 template <class Span>
 HWY_INLINE void finish(const Tile& tile, V sum, std::int64_t at, Span part) {
   if (tile.addend != nullptr) sum = hn::Add(sum, part.load(tile.addend + at));
-  part.store(clamped(sum, tile.by.clamp), tile.y + at);
+  part.store(clamped(sum, tile.by.clamp.low, tile.by.clamp.high), tile.y + at);
 }
 
 // So many pixels, `vectors` vectors of channels from `first` on.

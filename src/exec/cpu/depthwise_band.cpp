@@ -25,10 +25,6 @@ constexpr std::int64_t kRun = 4;
 #endif
 constexpr std::int64_t kVectors = 4;  // that share addresses
 
-HWY_INLINE V clamped(V v, Clamp clamp) {
-  return hn::Min(number(clamp.high), hn::Max(number(clamp.low), v));
-}
-
 // So many pixels from `first` on, whose windows lie within the image; a vector of channels from c.
 template <std::int64_t kernel, std::int64_t stride, std::int64_t pixels, class Span>
 HWY_INLINE void convolve_run(const DepthwiseRow& row, std::int64_t first, std::int64_t c, Span part,
@@ -56,7 +52,7 @@ HWY_INLINE void convolve_run(const DepthwiseRow& row, std::int64_t first, std::i
   }
 #pragma GCC unroll 8
   for (std::int64_t p = 0; p < pixels; ++p) {
-    part.store(clamped(sums[p], row.clamp), y + (first + p) * channels + c);
+    part.store(clamped(sums[p], row.clamp.low, row.clamp.high), y + (first + p) * channels + c);
   }
 }
 
@@ -91,7 +87,8 @@ HWY_INLINE void convolve_pixel(const DepthwiseRow& row, std::int64_t pixel, std:
   }
 #pragma GCC unroll 4
   for (std::int64_t v = 0; v < vectors; ++v) {
-    part.store(clamped(sums[v], row.clamp), y + pixel * row.channels + c + v * lanes());
+    part.store(clamped(sums[v], row.clamp.low, row.clamp.high),
+               y + pixel * row.channels + c + v * lanes());
   }
 }
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "exec/cpu/families.h"
-#include "exec/cpu/onednn_epilogue.h"
+#include "exec/cpu/onednn_conv_parts.h"
 #include "exec/cpu/onednn_product.h"
 #include "exec/cpu/onednn_rounding.h"
 
@@ -173,20 +173,13 @@ class FinishedProduct {
 };
 
 std::optional<Prepared> make_fused(const KernelView& kernel, int) {
+  auto fused = fused_convolution(kernel);
   const FusedPart& part = kernel.attributes.parts().parts.front();
-  const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
-  if (part.kind != OpKind::kConv || !is_float32(kernel) || rounds(part.attributes) ||
-      !std::all_of(part.inputs.begin(), part.inputs.end(), is_operand)) {
-    return std::nullopt;
-  }
-  const auto conv = find_pointwise(kernel.inputs[part.inputs[0]], kernel.outputs[0],
-                                   kernel.inputs[part.inputs[1]], part.attributes);
+  if (!fused || !fused->epilogue.is_clamp() || rounds(part.attributes)) return std::nullopt;
+  const auto conv =
+      find_pointwise(*fused->x.type, *fused->y.type, *fused->weight.type, part.attributes);
   if (!conv || !has_few_pixels(*conv)) return std::nullopt;
-  auto epilogue = Epilogue::of(kernel);
-  if (!epilogue || !epilogue->is_clamp()) return std::nullopt;
-  // The result may not lie on what the convolution still reads.
-  if (epilogue->addend() && epilogue->addend()->index == part.inputs[0]) return std::nullopt;
-  FinishedProduct product(*conv, *std::move(epilogue), part);
+  FinishedProduct product(*conv, std::move(fused->epilogue), part);
   const Bytes workspace = product.workspace();
   return Prepared{[product = std::move(product)](const Run& run) { product.run(run); }, workspace};
 }

@@ -74,6 +74,11 @@ HWY_INLINE void for_each_vector(std::int64_t n, const F& step) {
   if (i < n) step(i, Part(n - i));
 }
 
+/// v, but at least `low` and at most `high`.
+HWY_INLINE V clamped(V v, float low, float high) {
+  return hn::Min(number(high), hn::Max(number(low), v));
+}
+
 /// The sum of the lanes, in a fixed order.
 HWY_INLINE float sum_of_lanes(V v) { return hn::GetLane(hn::SumOfLanes(FloatTag(), v)); }
 
