@@ -39,6 +39,7 @@ class MomentBounds {
   [[nodiscard]] MomentBound at(Bytes budget, const MomentOptions& options = {}) const;
   /// The integer program behind the bound at this budget; empty for a graph without ops.
   [[nodiscard]] MilpModel program(Bytes budget) const;
+  [[nodiscard]] const MomentFacts& facts() const { return facts_; }
 
  private:
   struct Candidate;

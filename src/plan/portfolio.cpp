@@ -84,7 +84,33 @@ void Portfolio::find_bound(Bytes budget, const std::optional<Plan>& best) {
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
   options.stop = options_.stop;
   bound_ = bounds_.at(budget, options);
-  if (!bound_.is_feasible && floor_.bytes <= budget) floor_.bytes = budget + Bytes(1);
+  if (bound_.is_feasible && searches() && !(best && is_optimal(*best))) play_out(budget, best);
+  if (!bound_.is_feasible) floor_.bytes = std::max(floor_.bytes, budget + Bytes(1));
+}
+
+// Where little fits, all that can happen is few enough to be looked at.
+void Portfolio::play_out(Bytes budget, const std::optional<Plan>& best) {
+  PebbleOptions options;
+  if (best) options.known = best->seconds;
+  options.bound = bound_.seconds;
+  const PebbleBound played = play(budget, options);
+  bound_.is_feasible = played.is_feasible;
+  bound_.seconds = std::max(bound_.seconds, played.seconds);
+}
+
+PebbleBound Portfolio::play(Bytes budget, PebbleOptions options) const {
+  if (options_.work_limit) {
+    options.most_states = std::min(options.most_states, *options_.work_limit);
+  }
+  if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
+  options.stop = options_.stop;
+  return pebble_bound(bounds_.facts(), budget, options);
+}
+
+// Perhaps nothing less than the leanest plan will do.
+void Portfolio::raise_floor_to_leanest() {
+  if (!searches() || !leanest_ || leanest_->needed <= floor_.bytes) return;
+  if (!play(leanest_->needed - Bytes(1), {}).is_feasible) floor_.bytes = leanest_->needed;
 }
 
 const std::vector<Shelf>& Portfolio::shelves() {
@@ -269,6 +295,7 @@ std::optional<Plan> Portfolio::leanest() {
   effort_ = Effort::kFull;
   look_for_leanest_on_shelves();
   if (!leanest_) return std::nullopt;
+  raise_floor_to_leanest();
   if (searches()) {
     // Bisection between the floor and what is known to be enough.
     Bytes low = floor_.bytes;
@@ -279,6 +306,7 @@ std::optional<Plan> Portfolio::leanest() {
       if (!searched_within(middle, {starts(middle).back()}, moves)) low = middle + Bytes(1);
     }
     descend(moves);
+    raise_floor_to_leanest();
   }
   const Lean lean = *leanest_;
   std::optional<Plan> best = draft_within(lean.needed, 1);
@@ -310,12 +338,13 @@ void Portfolio::descend(std::uint64_t moves) {
 NoPlan Portfolio::explain_no_plan(Bytes budget) {
   NoPlan no_plan;
   no_plan.budget = budget;
-  no_plan.lower_bound = floor_.bytes;
   look_for_leanest_on_shelves();
   if (searches() && budget < floor_.bytes && leanest_ && floor_.bytes < leanest_->needed) {
     const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
     static_cast<void>(searched_within(floor_.bytes, {starts(floor_.bytes).back()}, moves));
   }
+  raise_floor_to_leanest();
+  no_plan.lower_bound = floor_.bytes;
   if (leanest_) no_plan.smallest_feasible = leanest_->needed;
   if (floor_.op) no_plan.forced_op = graph_[*floor_.op].name;
   for (const ValueId v : floor_.values) no_plan.forced_values.push_back(graph_[v].name);

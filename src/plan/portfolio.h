@@ -8,6 +8,7 @@
 
 #include "bounds/memory_floor.h"
 #include "bounds/moment_bound.h"
+#include "bounds/pebble_game.h"
 #include "plan/lane.h"
 #include "plan/shelf.h"
 #include "rockmate/plan.h"
@@ -45,6 +46,9 @@ class Portfolio {
   [[nodiscard]] std::vector<SearchStart> starts(Bytes budget);
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
+  void play_out(Bytes budget, const std::optional<Plan>& best);
+  [[nodiscard]] PebbleBound play(Bytes budget, PebbleOptions options) const;
+  void raise_floor_to_leanest();
   [[nodiscard]] std::optional<Plan> checkmate_plan(Bytes budget, const std::optional<Plan>& best);
   void look_for_leanest_on_shelves();
   /// From the leanest plan, where its layout is not tight: by steps of so many moves.

@@ -1,0 +1,150 @@
+// The pebble game held against every schedule there is, and against a formula on chains.
+
+#include "bounds/pebble_game.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "rockmate/schedule.h"
+#include "support/exhaustive.h"
+#include "support/random_graph.h"
+
+namespace rockmate {
+namespace {
+
+TrainingGraph some_graph(std::uint64_t seed) {
+  return testing::random_graph(seed, {.forward_ops = 2 + static_cast<int>(seed % 4),
+                                      .updates = seed % 3 == 0,
+                                      .statistics = seed % 5 == 0});
+}
+
+// The graph, and all points of its exact trade of bytes against seconds.
+template <class Visit>
+void for_each_point(std::uint64_t seeds, const Visit& visit) {
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    const TrainingGraph graph = some_graph(seed);
+    const auto front = testing::exhaustive_front(graph, 5'000);
+    if (!front) continue;
+    const MomentFacts facts(graph);
+    for (const testing::ParetoPoint& point : *front) visit(facts, point);
+  }
+}
+
+TEST(PebbleGame, NeverExceedsTheOptimumAndMostlyMeetsIt) {
+  int cases = 0, met = 0;
+  for_each_point(150, [&](const MomentFacts& facts, const testing::ParetoPoint& point) {
+    const PebbleBound bound = pebble_bound(facts, point.peak);
+    ASSERT_TRUE(bound.is_feasible) << facts.graph << "at " << point.peak;
+    ASSERT_TRUE(bound.is_finished);
+    ASSERT_LE(bound.seconds.count(), point.seconds.count() + 1e-9)
+        << facts.graph << "at " << point.peak;
+    EXPECT_GE(bound.seconds, facts.fastest);
+    ++cases;
+    met += bound.seconds.count() > point.seconds.count() - 1e-9;
+  });
+  EXPECT_GT(cases, 60);
+  EXPECT_GT(met, cases * 6 / 10);}
+
+TEST(PebbleGame, HoldsWhereverItIsCutOff) {
+  int below = 0;
+  for_each_point(60, [&](const MomentFacts& facts, const testing::ParetoPoint& point) {
+    Seconds last = facts.fastest;
+    for (const std::uint64_t states : {1, 3, 10, 30, 100, 300, 1000}) {
+      const PebbleBound bound = pebble_bound(facts, point.peak, {.most_states = states});
+      ASSERT_LE(bound.seconds.count(), point.seconds.count() + 1e-9);
+      EXPECT_GE(bound.seconds.count(), last.count() - 1e-9);
+      below += !bound.is_finished;
+      last = bound.seconds;
+    }
+  });
+  EXPECT_GT(below, 100);
+}
+
+TEST(PebbleGame, FindsNothingFasterThanTheBestPlan) {
+  for_each_point(100, [&](const MomentFacts& facts, const testing::ParetoPoint& point) {
+    const Seconds alone = pebble_bound(facts, point.peak).seconds;
+    const Seconds known(alone.count() * 1.02);
+    const PebbleBound bound = pebble_bound(facts, point.peak, {.known = known});
+    EXPECT_TRUE(bound.is_finished);
+    EXPECT_NEAR(bound.seconds.count(), alone.count(), 1e-9);
+    const PebbleBound proof = pebble_bound(facts, point.peak, {.known = alone});
+    EXPECT_TRUE(proof.is_finished);
+    EXPECT_NEAR(proof.seconds.count(), alone.count(), 1e-8 * alone.count());
+  });
+}
+
+TEST(PebbleGame, KnowsABudgetThatNoPlanKeeps) {
+  int refused = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const TrainingGraph graph = some_graph(seed);
+    const auto front = testing::exhaustive_front(graph, 5'000);
+    if (!front) continue;
+    const MomentFacts facts(graph);
+    const PebbleBound bound = pebble_bound(facts, front->front().peak - Bytes(1));
+    EXPECT_TRUE(bound.is_finished);
+    refused += !bound.is_feasible;
+  }
+  EXPECT_GT(refused, 15);
+}
+
+// A chain whose values all take one byte, and each may take over the one before. Backward op i
+// reads x_(i-1) and the gradient of x_i.
+TrainingGraph equal_chain(int length) {
+  TrainingGraphBuilder b("chain");
+  b.value({.name = "x0", .bytes = Bytes(1), .kind = ValueKind::kInput});
+  for (int i = 1; i <= length; ++i) {
+    const std::string x = fmt::format("x{}", i);
+    b.value({.name = x, .bytes = Bytes(1)});
+    const std::string before = fmt::format("x{}", i - 1);
+    OpSpec op{
+        .name = fmt::format("f{}", i), .seconds = Seconds(1), .inputs = {before}, .outputs = {x}};
+    if (i > 1) op.in_place = {{x, before}};
+    b.op(std::move(op));
+  }
+  std::string gradient = fmt::format("x{}", length);
+  for (int i = length; i >= 1; --i) {
+    const std::string next = fmt::format("g{}", i - 1);
+    b.value({.name = next, .bytes = Bytes(1), .kind = ValueKind::kGradient});
+    b.op({.name = fmt::format("b{}", i),
+          .phase = Phase::kBackward,
+          .seconds = Seconds(1),
+          .inputs = {fmt::format("x{}", i - 1), gradient},
+          .outputs = {next},
+          .in_place = {{next, gradient}}});
+    gradient = next;
+  }
+  b.result("g0");
+  return std::move(b).build();
+}
+
+// Forward runs in all that undo a chain of `length` steps with `slots` places for values besides
+// the input: Griewank and Walther, Algorithm 799: revolve, ACM TOMS 26 (2000). By recursion,
+// naively.
+int forward_runs(int length, int slots) {
+  if (length <= 1) return 0;
+  if (slots == 0) return length * (length - 1) / 2;
+  int least = std::numeric_limits<int>::max();
+  for (int first = 1; first < length; ++first) {
+    least = std::min(least,
+                     first + forward_runs(length - first, slots - 1) + forward_runs(first, slots));
+  }
+  return least;
+}
+
+TEST(PebbleGame, UndoesAChainAsRevolveDoes) {
+  for (const int length : {3, 5, 8, 10}) {
+    const TrainingGraph graph = equal_chain(length);
+    const MomentFacts facts(graph);
+    for (const int slots : {1, 2, 3}) {
+      // The input, the gradient, the values in the slots, and the one that moves along the chain.
+      const Bytes budget(3 + slots);
+      const PebbleBound bound = pebble_bound(facts, budget);
+      EXPECT_TRUE(bound.is_finished);
+      const double forward = bound.seconds.count() - length;
+      EXPECT_EQ(forward, 1 + forward_runs(length, slots)) << length << " steps, " << slots;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rockmate
