@@ -132,8 +132,10 @@ class PebbleGame {
 
 }  // namespace
 
+bool can_be_played(const MomentFacts& facts) { return facts.storages.size() <= Pebbles::kMost; }
+
 PebbleBound pebble_bound(const MomentFacts& facts, Bytes budget, const PebbleOptions& options) {
-  if (facts.storages.size() > Pebbles::kMost) return {.seconds = facts.fastest};
+  if (!can_be_played(facts)) return {.seconds = facts.fastest};
   return PebbleGame(facts, budget, options).play();
 }
 

@@ -26,7 +26,10 @@ struct PebbleBound {
   std::uint64_t states = 0;
 };
 
-/// A graph with more storages than `Pebbles::kMost` gets the seconds of all ops once.
+/// Whether the graph has few enough storages (`Pebbles::kMost`).
+[[nodiscard]] bool can_be_played(const MomentFacts& facts);
+
+/// A graph that cannot be played gets the seconds of all ops once.
 [[nodiscard]] PebbleBound pebble_bound(const MomentFacts& facts, Bytes budget,
                                        const PebbleOptions& options = {});
 

@@ -25,6 +25,8 @@ constexpr std::uint64_t kLeanPart = 4;
 // takes away a part of that.
 constexpr int kDescents = 6;
 constexpr double kTight = 0.005, kDescentPart = 0.5;
+// The part of all moves that are made before the pebble game.
+constexpr std::uint64_t kScoutPart = 16;
 // The part of the time left that the lower bound may take.
 constexpr double kBoundPart = 0.2;
 // A plan that no search will better is worth integer programs where it may be proven the best:
@@ -84,7 +86,10 @@ void Portfolio::find_bound(Bytes budget, const std::optional<Plan>& best) {
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
   options.stop = options_.stop;
   bound_ = bounds_.at(budget, options);
-  if (bound_.is_feasible && searches() && !(best && is_optimal(*best))) play_out(budget, best);
+  raise_floor_above(budget);
+}
+
+void Portfolio::raise_floor_above(Bytes budget) {
   if (!bound_.is_feasible) floor_.bytes = std::max(floor_.bytes, budget + Bytes(1));
 }
 
@@ -96,6 +101,8 @@ void Portfolio::play_out(Bytes budget, const std::optional<Plan>& best) {
   const PebbleBound played = play(budget, options);
   bound_.is_feasible = played.is_feasible;
   bound_.seconds = std::max(bound_.seconds, played.seconds);
+  raise_floor_above(budget);
+  report("lower bound", best);
 }
 
 PebbleBound Portfolio::play(Bytes budget, PebbleOptions options) const {
@@ -255,8 +262,17 @@ std::optional<Plan> Portfolio::draft_within(Bytes budget, double time_share) {
     }
     find_bound(budget, best);
     report("lower bound", best);
-    if (searches() && budget >= floor_.bytes && !(best && is_optimal(*best))) {
-      const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves);
+    const auto is_open = [&] {
+      return searches() && budget >= floor_.bytes && !(best && is_optimal(*best));
+    };
+    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves);
+    // A good plan first: only faster ones have to be ruled out.
+    if (is_open() && can_be_played(bounds_.facts())) {
+      keep_better(best, searched_within(budget, starts(budget), moves / kScoutPart, 0, best),
+                  "search");
+      if (is_open()) play_out(budget, best);
+    }
+    if (is_open()) {
       keep_better(best, searched_within(budget, starts(budget), moves, time_share, best), "search");
     }
   }

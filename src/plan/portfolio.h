@@ -46,6 +46,7 @@ class Portfolio {
   [[nodiscard]] std::vector<SearchStart> starts(Bytes budget);
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
+  void raise_floor_above(Bytes budget);
   void play_out(Bytes budget, const std::optional<Plan>& best);
   [[nodiscard]] PebbleBound play(Bytes budget, PebbleOptions options) const;
   void raise_floor_to_leanest();

@@ -2,12 +2,12 @@
 
 #include "bounds/pebble_game.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "rockmate/schedule.h"
 #include "support/exhaustive.h"
 #include "support/random_graph.h"
+#include "support/revolve.h"
 
 namespace rockmate {
 namespace {
@@ -43,7 +43,8 @@ TEST(PebbleGame, NeverExceedsTheOptimumAndMostlyMeetsIt) {
     met += bound.seconds.count() > point.seconds.count() - 1e-9;
   });
   EXPECT_GT(cases, 60);
-  EXPECT_GT(met, cases * 6 / 10);}
+  EXPECT_GT(met, cases * 6 / 10);
+}
 
 TEST(PebbleGame, HoldsWhereverItIsCutOff) {
   int below = 0;
@@ -87,53 +88,9 @@ TEST(PebbleGame, KnowsABudgetThatNoPlanKeeps) {
   EXPECT_GT(refused, 15);
 }
 
-// A chain whose values all take one byte, and each may take over the one before. Backward op i
-// reads x_(i-1) and the gradient of x_i.
-TrainingGraph equal_chain(int length) {
-  TrainingGraphBuilder b("chain");
-  b.value({.name = "x0", .bytes = Bytes(1), .kind = ValueKind::kInput});
-  for (int i = 1; i <= length; ++i) {
-    const std::string x = fmt::format("x{}", i);
-    b.value({.name = x, .bytes = Bytes(1)});
-    const std::string before = fmt::format("x{}", i - 1);
-    OpSpec op{
-        .name = fmt::format("f{}", i), .seconds = Seconds(1), .inputs = {before}, .outputs = {x}};
-    if (i > 1) op.in_place = {{x, before}};
-    b.op(std::move(op));
-  }
-  std::string gradient = fmt::format("x{}", length);
-  for (int i = length; i >= 1; --i) {
-    const std::string next = fmt::format("g{}", i - 1);
-    b.value({.name = next, .bytes = Bytes(1), .kind = ValueKind::kGradient});
-    b.op({.name = fmt::format("b{}", i),
-          .phase = Phase::kBackward,
-          .seconds = Seconds(1),
-          .inputs = {fmt::format("x{}", i - 1), gradient},
-          .outputs = {next},
-          .in_place = {{next, gradient}}});
-    gradient = next;
-  }
-  b.result("g0");
-  return std::move(b).build();
-}
-
-// Forward runs in all that undo a chain of `length` steps with `slots` places for values besides
-// the input: Griewank and Walther, Algorithm 799: revolve, ACM TOMS 26 (2000). By recursion,
-// naively.
-int forward_runs(int length, int slots) {
-  if (length <= 1) return 0;
-  if (slots == 0) return length * (length - 1) / 2;
-  int least = std::numeric_limits<int>::max();
-  for (int first = 1; first < length; ++first) {
-    least = std::min(least,
-                     first + forward_runs(length - first, slots - 1) + forward_runs(first, slots));
-  }
-  return least;
-}
-
 TEST(PebbleGame, UndoesAChainAsRevolveDoes) {
   for (const int length : {3, 5, 8, 10}) {
-    const TrainingGraph graph = equal_chain(length);
+    const TrainingGraph graph = testing::revolve_chain(length);
     const MomentFacts facts(graph);
     for (const int slots : {1, 2, 3}) {
       // The input, the gradient, the values in the slots, and the one that moves along the chain.
@@ -141,7 +98,7 @@ TEST(PebbleGame, UndoesAChainAsRevolveDoes) {
       const PebbleBound bound = pebble_bound(facts, budget);
       EXPECT_TRUE(bound.is_finished);
       const double forward = bound.seconds.count() - length;
-      EXPECT_EQ(forward, 1 + forward_runs(length, slots)) << length << " steps, " << slots;
+      EXPECT_EQ(forward, testing::revolve_runs(length, slots)) << length << " steps, " << slots;
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "support/chain_graph.h"
 #include "support/exhaustive.h"
 #include "support/random_graph.h"
+#include "support/revolve.h"
 
 namespace rockmate {
 namespace {
@@ -152,6 +153,20 @@ TEST(Plan, MoreBudgetNeverCostsMoreTime) {
   }
 }
 
+// Ops run up to four times, of which no single moment knows.
+TEST(Plan, IsProvenTheBestWhereLittleFits) {
+  const int length = 16;
+  const TrainingGraph graph = testing::revolve_chain(length);
+  PlanOptions options = quick();
+  options.work_limit = 50'000;
+  for (const int slots : {1, 2, 3}) {
+    const PlanResult found = plan(graph, Bytes(3 + slots), options);
+    ASSERT_TRUE(found.has_value()) << found.error();
+    EXPECT_TRUE(found->proven_optimal) << slots;
+    EXPECT_NEAR(found->seconds.count(), length + testing::revolve_runs(length, slots), 1e-6);
+  }
+}
+
 TEST(PlanCurve, FallsInBytesAndRisesInSeconds) {
   const TrainingGraph graph = testing::chain_graph(20, 2);
   const std::vector<Plan> curve = plan_curve(graph, 12, quick());
@@ -196,6 +211,18 @@ TEST(NoPlan, SaysWhatForcesTheBound) {
 }
 
 // Too long to be solved exactly: the plan says how far it may be from the best of its kind.
+TEST(NoPlan, KnowsTheLeastBudgetOfAChain) {
+  const TrainingGraph graph = testing::revolve_chain(12);
+  PlanOptions options = quick();
+  options.work_limit = 50'000;
+  const PlanResult least = plan(graph, Budget::parse("min"), options);
+  ASSERT_TRUE(least.has_value()) << least.error();
+  const PlanResult found = plan(graph, least->budget - Bytes(1), options);
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().smallest_feasible, least->budget);
+  EXPECT_EQ(found.error().lower_bound, least->budget);
+}
+
 TEST(Plan, OfRotorStatesItsEpsilon) {
   const TrainingGraph graph = testing::chain_graph(190, 3);
   const PlanResult plan = rockmate::plan(graph, Budget::share(0.6), {.planner = Planner::kRotor});
