@@ -10,7 +10,9 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 // some way at all: it starts fast and gets slower.
 constexpr std::uint64_t kProbePart = 32;
 constexpr double kProbeWay = 0.5;
-constexpr std::uint64_t kStatesPerClock = 256;
+// Most tries lead to states that are known, or are of no interest.
+constexpr std::uint64_t kTriesPerState = 32;
+constexpr std::uint64_t kTriesPerClock = 4096;
 // Of the ends to come, the next ones say most.
 constexpr std::size_t kNextEnds = 4;
 
@@ -158,7 +160,7 @@ void PebbleSearch::make_room(const Move& move) {
 
 // `least`: of the pebbles that went so far, the bytes of the smallest.
 void PebbleSearch::take_away(Move& move, std::size_t first, Bytes excess, Bytes least) {
-  if (states_.size() > options_.most_states) return;  // the search is over
+  if (is_over()) return;
   if (excess <= Bytes()) {
     const bool could_one_stay = least + excess <= Bytes();
     if (!could_one_stay) reach(move.after, move.next, move.seconds);
@@ -200,34 +202,40 @@ void PebbleSearch::expand(const State& state, double seconds) {
   }
 }
 
-bool PebbleSearch::is_over(std::uint64_t expanded) const {
-  if (states_.size() > options_.most_states) return true;
-  if (expanded % kStatesPerClock != 0) return false;
-  if (options_.stop.stop_requested()) return true;
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
-  return options_.time_limit && spent.count() > options_.time_limit->count();
+std::uint64_t PebbleSearch::used() const {
+  return std::max<std::uint64_t>(states_.size(), tries_ / kTriesPerState);
+}
+
+// Asked before each try.
+bool PebbleSearch::is_over() {
+  ++tries_;
+  if (used() > options_.most_states) is_over_ = true;
+  if (tries_ % kTriesPerClock == 0) {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
+    if (options_.time_limit && spent.count() > options_.time_limit->count()) is_over_ = true;
+    if (options_.stop.stop_requested()) is_over_ = true;
+  }
+  return is_over_;
 }
 
 PebbleSearch::Outcome PebbleSearch::play(double hoped) {
   double reached = 0;  // whatever is still in the queue, no end takes less
   bool is_probed = false;
-  std::uint64_t expanded = 0;
-  while (!is_over(expanded)) {
-    if (queue_.empty()) return {enough_, true, states_.size()};
+  while (!is_over()) {
+    if (queue_.empty()) return {enough_, true, used()};
     const Entry entry = queue_.top();
     queue_.pop();
     if (entry.state->second < entry.seconds) continue;
     reached = std::max(reached, entry.estimate);
     const State state = entry.state->first;
-    if (steps_[state.progress].progress.is_done()) return {reached, true, states_.size()};
-    if (!is_probed && states_.size() > options_.most_states / kProbePart) {
+    if (steps_[state.progress].progress.is_done()) return {reached, true, used()};
+    if (!is_probed && used() > options_.most_states / kProbePart) {
       is_probed = true;
       if (reached <= hoped * kProbeWay) break;
     }
-    ++expanded;
     expand(state, entry.seconds);
   }
-  return {reached, false, states_.size()};
+  return {reached, false, used()};
 }
 
 }  // namespace rockmate

@@ -36,7 +36,7 @@ class PebbleSearch {
   struct Outcome {
     double seconds = 0;  ///< of runs again, at least; infinite: the game cannot be ended
     bool is_finished = false;
-    std::uint64_t states = 0;
+    std::uint64_t states = 0;  ///< that are known, or the time of so many
   };
   /// `hoped`: where little of this is reached with a part of the states, it is given up.
   Outcome play(double hoped);
@@ -77,7 +77,8 @@ class PebbleSearch {
   [[nodiscard]] double remaking(Pebbles missing, const PebbleProgress& progress,
                                 const Pebbles& live) const;
   [[nodiscard]] double least_to_come(const Step& step, const Pebbles& live) const;
-  [[nodiscard]] bool is_over(std::uint64_t expanded) const;
+  bool is_over();
+  [[nodiscard]] std::uint64_t used() const;
   void expand(const State& state, double seconds);
   bool runs_at_once(const State& state, double seconds);
   void run(OpId op, std::uint32_t next, double seconds, const Pebbles& live);
@@ -97,6 +98,8 @@ class PebbleSearch {
   States states_;
   std::priority_queue<Entry> queue_;
   std::uint64_t entries_ = 0;
+  std::uint64_t tries_ = 0;  // of states, new or not, and of ways to make room
+  bool is_over_ = false;
   std::vector<std::size_t> may_go_;  // what a move may take away, and the bytes from there on
   std::vector<Bytes> may_free_;
 };

@@ -2,6 +2,7 @@
 
 #include "bounds/pebble_game.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "rockmate/schedule.h"
@@ -86,6 +87,41 @@ TEST(PebbleGame, KnowsABudgetThatNoPlanKeeps) {
     refused += !bound.is_feasible;
   }
   EXPECT_GT(refused, 15);
+}
+
+// Half of 60 small values have to give way to a large one: in more ways than can be counted, of
+// which none leads to anything that is fast enough to be kept.
+TEST(PebbleGame, EndsWhereThereAreTooManyWaysToMakeRoom) {
+  constexpr int kSmall = 60;
+  const auto small = [](int i) { return fmt::format("small{}", i); };
+  TrainingGraphBuilder b("wide");
+  OpSpec gate{.name = "gate", .seconds = Seconds(1), .outputs = {"gate"}};
+  for (int i = 0; i < kSmall; ++i) {
+    b.value({.name = small(i), .bytes = Bytes(2)});
+    b.op({.name = fmt::format("make{}", i), .seconds = Seconds(1), .outputs = {small(i)}});
+    gate.inputs.push_back(small(i));
+  }
+  b.value({.name = "gate"}).value({.name = "large", .bytes = Bytes(kSmall)}).value({.name = "end"});
+  b.op(std::move(gate));
+  b.op({.name = "enlarge", .seconds = Seconds(1), .inputs = {"gate"}, .outputs = {"large"}});
+  b.op({.name = "shrink",
+        .phase = Phase::kLoss,
+        .seconds = Seconds(1),
+        .inputs = {"large"},
+        .outputs = {"end"}});
+  for (int i = 0; i < kSmall; ++i) {
+    b.op({.name = fmt::format("use{}", i),
+          .phase = Phase::kBackward,
+          .seconds = Seconds(1),
+          .inputs = {small(i), "end"}});
+  }
+  const TrainingGraph graph = std::move(b).build();
+  const MomentFacts facts(graph);
+  const Seconds known(facts.fastest.count() + 1);
+  const PebbleBound bound =
+      pebble_bound(facts, Bytes(2 * kSmall), {.known = known, .most_states = 1000});
+  EXPECT_FALSE(bound.is_finished);
+  EXPECT_LE(bound.seconds, known);
 }
 
 TEST(PebbleGame, UndoesAChainAsRevolveDoes) {
