@@ -65,6 +65,7 @@ class Moves {
   [[nodiscard]] bool is_over() const { return arena_ ? !arena_->fits() : state_.excess() > 0; }
   [[nodiscard]] std::size_t random_over_slot() const;
 
+  [[nodiscard]] bool is_too_long() const { return state_.seconds() > most_seconds_; }
   void allow_insertions(std::size_t count);
   [[nodiscard]] bool may_insert() const { return state_.room() > reserve_; }
 

@@ -38,9 +38,9 @@ bool Moves::make_again(ValueId value, RunId next, std::size_t slot) {
   if (state_.slot(next) <= slot || !can_run_before(*producer, next)) return false;
   const std::uint16_t choice = state_.choice(state_.runs_of(*producer).front());
   const RunId run = state_.insert_before(next, *producer, choice);
-  make_inputs_again(run, slot);
   const RunId previous = previous_of_op(run);
   if (previous != kEnd && is_idle(previous)) remove_with_inputs(previous);
+  make_inputs_again(run, slot);
   return true;
 }
 
@@ -51,6 +51,7 @@ void Moves::make_inputs_again(RunId run, std::size_t slot) {
     const bool lives_on = here + 1 < events.size() && !events[here + 1].produces;
     const bool was_near = here > 0 && state_.slot(events[here - 1].run) >= slot;
     if (!lives_on && !was_near && random_.chance(kMakeInputAgain)) make_again(input, run, slot);
+    if (is_too_long()) return;
   }
 }
 
@@ -82,6 +83,7 @@ bool Moves::forget_across(std::size_t slot, ValueId value) {
     const bool is_used_here = state_.slot(events[next].run) == slot;
     if (events[next].produces || is_used_here) continue;
     done |= make_again(v, events[next].run, slot);
+    if (is_too_long()) return true;
   }
   return done;
 }
@@ -130,7 +132,7 @@ bool Moves::replace() {
   for (std::size_t left = std::size_t{1} << random_.below(kReplaceScales); left > 0; --left) {
     state_.settle();
     if (arena_) arena_->follow();
-    if (!is_over() || state_.room() == 0 || state_.seconds() > most_seconds_) break;
+    if (!is_over() || state_.room() == 0 || is_too_long()) break;
     forget();
   }
   return true;
