@@ -12,14 +12,14 @@ namespace rockmate {
 namespace {
 
 // A move with addresses takes about as long as that many without.
-constexpr std::uint64_t kMoveWithPlaces = 4;
+constexpr std::uint64_t kMoveWithPlaces = 10;
 // Of the time that is left, what a search by live bytes may take if addresses may come after it.
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
 constexpr double kSearchTime = 0.95;
 // Steps of the packer where a layout does not fit: by moves, about as long as these take, and
 // within a tenth of a second and one or two.
-constexpr std::uint64_t kLayoutWorkPerMove = 2000;
+constexpr std::uint64_t kLayoutWorkPerMove = 300;
 constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 300'000'000;
 // Of rounds from the best plan known, at most; of those under an inner budget; and of a search with
 // addresses, to its end.

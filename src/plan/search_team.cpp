@@ -9,13 +9,20 @@
 namespace rockmate {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Rounds grow twofold, so that the first good plans come early; from the start and from the best
-// plan in turns. After these, all are as long as the last one.
+// plan in turns. With a limit of work, all after these are as long as the last one; where time is
+// the only limit, they grow on, until one more and half of the next would not fit: then one from
+// the best plan takes all the time that is left.
 constexpr int kGrowingRounds = 6;
+constexpr double kRoundsToFit = 3;
 // After this round only so many lanes go on, those whose starts led furthest: moves are worth more
 // in one lane than spread over many, and two cores have no more to do at a time.
 constexpr int kLastHeat = 2;
 constexpr std::size_t kFinalists = 2;
+constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
+constexpr int kMostDoublings = 20;
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
@@ -36,22 +43,29 @@ SearchTeam::SearchTeam(const TrainingGraph& graph, const PlanOptions& options, B
 std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
   std::uint64_t left = lanes_.empty() ? 0 : team.moves;  // of all lanes
   const std::uint64_t first = left / ((std::uint64_t{1} << kGrowingRounds) - 1);
-  const auto is_late = [&] {
-    return team.deadline && std::chrono::steady_clock::now() >= *team.deadline;
-  };
-  for (int k = 0; left > 0 || (team.uses_all_time && team.deadline); ++k) {
-    if (options_.stop.stop_requested() || is_late() || meets(best_, team.lower_bound)) break;
+  const bool fills_time = team.uses_all_time && team.deadline;
+  auto began = Clock::now();
+  Clock::duration took{};  // the round before
+  for (int k = 0; left > 0 || fills_time; ++k) {
+    if (options_.stop.stop_requested() || meets(best_, team.lower_bound)) break;
+    if (team.deadline && began >= *team.deadline) break;
     Lane::Round round;
-    std::uint64_t moves = std::max<std::uint64_t>(1, first) << std::min(k, kGrowingRounds - 1);
+    const int doublings =
+        fills_time ? std::min(k, kMostDoublings) : std::min(k, kGrowingRounds - 1);
+    std::uint64_t moves = std::max<std::uint64_t>(1, first) << doublings;
     if (!team.uses_all_time) moves = std::min(moves, left);
     left -= std::min(left, moves);
-    round.moves = std::max<std::uint64_t>(1, moves / lanes_.size());
-    round.from_start = k % 2 == 0;
+    const bool is_last =
+        fills_time && k > kLastHeat && *team.deadline - began < kRoundsToFit * took;
+    round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
+    round.from_start = k % 2 == 0 && !is_last;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
-    if (k == kLastHeat) keep_finalists();
+    if (k == kLastHeat) keep_finalists(fills_time ? std::min(kFinalists, threads()) : kFinalists);
+    took = Clock::now() - began;
+    began += took;
     if (team.progress) team.progress(best_);
   }
   return best_;
@@ -74,11 +88,8 @@ void SearchTeam::run_round(const Lane::Round& round, const TeamOptions& team) {
       for (std::size_t k = i + 1; k < lanes_.size(); ++k) stops[k].request_stop();
     }
   };
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  const std::size_t wanted =
-      options_.threads > 0 ? static_cast<std::size_t>(options_.threads) : cores;
   std::vector<std::future<void>> workers;
-  for (std::size_t t = 0; t < std::min(wanted, lanes_.size()); ++t) {
+  for (std::size_t t = 0; t < std::min(threads(), lanes_.size()); ++t) {
     workers.push_back(std::async(std::launch::async, work));
   }
   for (std::future<void>& worker : workers) {
@@ -87,6 +98,11 @@ void SearchTeam::run_round(const Lane::Round& round, const TeamOptions& team) {
     }
   }
   for (std::future<void>& worker : workers) worker.get();
+}
+
+std::size_t SearchTeam::threads() const {
+  if (options_.threads > 0) return static_cast<std::size_t>(options_.threads);
+  return std::max(1U, std::thread::hardware_concurrency());
 }
 
 void SearchTeam::share_best() {
@@ -98,11 +114,11 @@ void SearchTeam::share_best() {
   for (Lane& lane : lanes_) lane.adopt(*best_);
 }
 
-void SearchTeam::keep_finalists() {
-  if (lanes_.size() <= kFinalists) return;
+void SearchTeam::keep_finalists(std::size_t most) {
+  if (lanes_.size() <= most) return;
   std::stable_sort(lanes_.begin(), lanes_.end(),
                    [](const Lane& a, const Lane& b) { return a.is_ahead_of(b); });
-  lanes_.erase(lanes_.begin() + kFinalists, lanes_.end());
+  lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(most), lanes_.end());
 }
 
 Lean SearchTeam::closest() const {

@@ -36,7 +36,8 @@ class SearchTeam {
  private:
   void run_round(const Lane::Round& round, const TeamOptions& team);
   void share_best();
-  void keep_finalists();
+  void keep_finalists(std::size_t most);
+  [[nodiscard]] std::size_t threads() const;
 
   const PlanOptions& options_;
   std::vector<Lane> lanes_;

@@ -44,7 +44,7 @@ constexpr Prices kLivePrices{1, 100, 0.1};
 constexpr double kStepsPerSweep = 3;  // a sweep: as many moves as there are ops
 // What is outside of an arena is hardly ever nothing while it is warm, so this price starts low,
 // and climbs at a pace that is told in parts of the work.
-constexpr Prices kArenaPrices{4e-3, 10, 1e-4};
+constexpr Prices kArenaPrices{1.5e-2, 10, 1e-4};
 constexpr double kStepsPerCycle = 600;
 // Of items in the arena, after each move of the plan.
 constexpr int kPushes = 3;
