@@ -17,20 +17,23 @@ constexpr std::uint64_t kMoveWithPlaces = 10;
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
 constexpr double kSearchTime = 0.95;
-// Steps of the packer where a layout does not fit: by moves, about as long as these take, and
-// within a tenth of a second and one or two.
+// Steps of the packer where a layout does not fit: by moves, no longer than these take, and
+// between a tenth and a third of a second.
 constexpr std::uint64_t kLayoutWorkPerMove = 300;
-constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 300'000'000;
+constexpr std::uint64_t kLayoutWork = 30'000'000, kMostLayoutWork = 100'000'000;
 // Of rounds from the best plan known, at most; of those under an inner budget; and of a search with
 // addresses, to its end.
 constexpr double kWarm = 1e-3;
 constexpr double kWarmInside = 5e-4;
 constexpr double kMending = 3e-4, kColdWithPlaces = 1e-5;
+constexpr int kCyclesWithPlaces = 4;
 // Where a start leads to no plan, the next search from there is so much hotter, up to the seconds
 // of as many mean ops: where each op weighs much, kHot is not hot.
 constexpr double kHotter = 10, kHottestInOps = 10;
 // A round from the best plan makes headway if it takes away this part of what is above the budget.
 constexpr double kHeadway = 0.5;
+// Plans that are full for long are hard to lay out.
+constexpr double kPriceOfCrowding = 3e-3;
 // How much more of what layouts lack the inner budget leaves after a failure.
 constexpr double kAimLower = 0.1;
 
@@ -56,6 +59,7 @@ SearchOptions Lane::options_for(const Round& round, double time_share) {
   search.cycles = 1;
   search.lower_bound = round.lower_bound;
   search.stop = round.stop;
+  if (is_fragmented_) search.price_of_crowding = kPriceOfCrowding;
   search.start_temperature =
       round.from_start ? start_.temperature
                        : std::min(is_fragmented_ ? kWarmInside : kWarm, start_.temperature);
@@ -87,6 +91,7 @@ void Lane::run(const Round& wanted) {
   Round round = wanted;
   round.from_start |= is_stuck_;
   if (!live_) round.from_start = true;
+  if (lacks_places_only() && !round.from_start) return search_places(round, live_->runs);
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
   const Runs from = start_of(round);
   const SearchResult result =
@@ -101,6 +106,12 @@ void Lane::run(const Round& wanted) {
   }
   const bool may_be_better = !found_ || !round.from_start || result.seconds < found_->plan.seconds;
   if (is_fragmented_ && result.peak <= budget_ && may_be_better) search_places(round, result.runs);
+}
+
+// A plan within the inner budget whose items have found no places yet: other plans would do no
+// better.
+bool Lane::lacks_places_only() const {
+  return is_fragmented_ && !found_ && live_ && live_->feasible && live_->peak <= inner_;
 }
 
 // What the search by live bytes says of where to go on, and whether it is the best of them.
@@ -118,6 +129,7 @@ bool Lane::learn_from(const SearchResult& result, const Round& round) {
     is_stuck_ = !result.feasible && above(result) > (1 - kHeadway) * above(*live_);
   }
   const bool is_best = !live_ || trial.is_better_than(Trial(*live_));
+  if (is_best && round.from_start) is_stuck_ = false;
   if (is_best || (is_fragmented_ && !round.from_start)) live_ = result;
   return is_best;
 }
@@ -133,7 +145,10 @@ void Lane::search_places(const Round& round, const Runs& from) {
   SearchOptions search = options_for(round, kSearchTime);
   search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
   search.layout = true;
+  search.price_of_crowding = 0;
+  search.cycles = kCyclesWithPlaces;
   search.start_temperature = kMending;
+  search.reheat_temperature = kWarm;
   search.end_temperature = kColdWithPlaces;
   const SearchResult result = improve(*graph_, budget_, from, search);
   if (result.feasible) {

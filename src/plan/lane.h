@@ -64,6 +64,7 @@ class Lane {
         : feasible(r.feasible), peak(r.peak), seconds(r.seconds) {}
     [[nodiscard]] bool is_better_than(const Trial& other) const;
   };
+  [[nodiscard]] bool lacks_places_only() const;
   [[nodiscard]] const Runs& start_of(const Round& round) const;
   bool learn_from(const SearchResult& result, const Round& round);
   void aim_for(Bytes lacking);

@@ -12,7 +12,9 @@
 
 // The energy of a plan is
 //
-//   seconds / plain seconds + price * (bytes above the budget, summed over all runs).
+//   seconds / plain seconds + price * (bytes above the budget, summed over all runs),
+//
+// and where plans must be easy to lay out, a small constant price on all that is nearly above it.
 //
 // The price rises by 1 % per step while the plan does not fit and falls while it does, so that the
 // search swings across the border of what fits, where the good plans are (strategic oscillation).
@@ -38,14 +40,17 @@ constexpr double kPriceStep = 1.01;
 constexpr double kEndTemperatureOfOp = 0.05;
 // Of exceeding the budget by all of it during one run, in plain iterations.
 struct Prices {
-  double first, top, bottom;
+  double first, again, top, bottom;
 };
-constexpr Prices kLivePrices{1, 100, 0.1};
+constexpr Prices kLivePrices{1, 1, 100, 0.1};
 constexpr double kStepsPerSweep = 3;  // a sweep: as many moves as there are ops
 // What is outside of an arena is hardly ever nothing while it is warm, so this price starts low,
 // and climbs at a pace that is told in parts of the work.
-constexpr Prices kArenaPrices{1.5e-2, 10, 1e-4};
+constexpr Prices kArenaPrices{1.5e-2, 0.1, 10, 1e-4};
 constexpr double kStepsPerCycle = 600;
+// The first cycle with an arena looks for places, and takes this part of the work or longer, until
+// it has them all; those after it begin with them.
+constexpr double kFirstCycleWithPlaces = 0.5;
 // Of items in the arena, after each move of the plan.
 constexpr int kPushes = 3;
 // Moves after which all items are rearranged at once.
@@ -69,32 +74,38 @@ class Annealing {
   }
 
   SearchResult run() {
-    double end = 0;
     for (int k = 0; k < options_.cycles && !is_over(); ++k) {
-      end = k + 1 < options_.cycles
-                ? end + std::ldexp(1.0, k) / (std::ldexp(1.0, options_.cycles) - 1)
-                : 1;
-      const bool again = k % 2 == 1;
-      cycle(again ? Runs(best_.runs) : start_,
-            again ? options_.reheat_temperature : options_.start_temperature, end);
+      cycle(options_.layout ? k > 0 : k % 2 == 1, end_of_cycle(k));
     }
     return std::move(best_);
   }
 
  private:
-  // Anneals from `from` until the given share of the work is done.
-  void cycle(const Runs& from, double hot, double end) {
-    State state(problem_, budget_, from);
+  // In parts of the work.
+  [[nodiscard]] double end_of_cycle(int k) const {
+    const int cycles = options_.cycles;
+    if (k + 1 == cycles) return 1;
+    if (!options_.layout) return (std::ldexp(1.0, k + 1) - 1) / (std::ldexp(1.0, cycles) - 1);
+    return kFirstCycleWithPlaces + (1 - kFirstCycleWithPlaces) * k / (cycles - 1);
+  }
+
+  // Anneals from the start, or again from the best plan, until this share of the work is done.
+  void cycle(bool again, double end) {
+    State state(problem_, budget_, again ? best_.runs : start_);
+    const double hot = again ? options_.reheat_temperature : options_.start_temperature;
     std::optional<Arena> arena;
-    if (options_.layout) arena.emplace(problem_, state, capacity(), random_);
+    if (options_.layout) {
+      arena.emplace(problem_, state, capacity(), random_, again ? best_.places : options_.places);
+    }
     Moves moves(problem_, state, random_, arena ? &*arena : nullptr);
     keep_best(state, arena);
     const double begin = done_;
     const double fall = std::min(1.0, end_temperature_ / hot);
-    double price = prices_.first;
+    double price = again ? prices_.again : prices_.first;
     double temperature = hot;
     double steps = 0;
-    for (; !is_over() && done_ < end; ++best_.moves) {
+    const auto goes_on = [&] { return done_ < end || (arena && !best_.feasible); };
+    for (; !is_over() && goes_on(); ++best_.moves) {
       if (best_.moves % kMovesPerLook == 0) {
         const double before = done_;
         done_ = share_done();
@@ -158,7 +169,9 @@ class Annealing {
 
   [[nodiscard]] double energy(const State& state, const std::optional<Arena>& arena,
                               double price) const {
-    return state.seconds() * per_second_ + price * per_budget_ * violation(state, arena);
+    const double crowding = options_.price_of_crowding * state.crowding();
+    return state.seconds() * per_second_ +
+           per_budget_ * (price * violation(state, arena) + crowding);
   }
 
   [[nodiscard]] std::int64_t capacity() const {

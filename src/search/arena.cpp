@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <tuple>
 
 #include "schedule/pack_eject.h"
 #include "schedule/pack_problem.h"
@@ -35,7 +37,8 @@ std::int64_t common_divisor(const Problem& problem) {
 
 }  // namespace
 
-Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random)
+Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random,
+             std::span<const PlaceOfRun> places)
     : problem_(problem),
       state_(state),
       capacity_(whole_units(capacity, common_divisor(problem))),
@@ -51,12 +54,12 @@ Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, 
   for (std::size_t s = 0; s < state.slot_count(); ++s) {
     if (state.at(s) != kEnd) renew_workspace(state.at(s));
   }
-  lay_out_all();
+  places.empty() ? pack_all() : lay_out_as(places);
   commit();
 }
 
 // The first arrangement is the packer's; what ends above the arena in it is outside.
-void Arena::lay_out_all() {
+void Arena::pack_all() {
   std::vector<PackItem> to_pack;
   for (const std::uint32_t id : newcomers_) {
     const Item& item = items_[id];
@@ -72,6 +75,29 @@ void Arena::lay_out_all() {
   newcomers_.clear();
 }
 
+// What has no place there, or one beyond the capacity, gets one where there is room.
+void Arena::lay_out_as(std::span<const PlaceOfRun> places) {
+  std::map<std::tuple<std::size_t, bool, ValueId>, Bytes> offsets;
+  for (const PlaceOfRun& place : places) {
+    offsets[{place.run, place.is_workspace, place.is_workspace ? ValueId() : place.storage}] =
+        place.offset;
+  }
+  const IdVector<RunId, std::size_t> index = indices_of_runs();
+  const auto offset_of = [&](std::uint32_t id) {
+    const Item& item = items_[id];
+    return offsets.find({index[item.first], item.is_workspace, item.head});
+  };
+  std::stable_partition(newcomers_.begin(), newcomers_.end(),
+                        [&](std::uint32_t id) { return offset_of(id) != offsets.end(); });
+  for (const std::uint32_t id : newcomers_) {
+    if (const auto known = offset_of(id); known != offsets.end()) {
+      items_[id].offset = known->second.count();
+    }
+    put_where_free(id);
+  }
+  newcomers_.clear();
+}
+
 double Arena::outside() const {
   double sum = 0;
   for (const std::uint32_t id : outside_) sum += area(items_[id]);
@@ -83,7 +109,8 @@ std::size_t Arena::random_outside_slot() const {
   return begin_slot(item) + random_.below(end_slot(item) - begin_slot(item));
 }
 
-std::vector<PlaceOfRun> Arena::places() const {
+// Their order in the plan.
+IdVector<RunId, std::size_t> Arena::indices_of_runs() const {
   IdVector<RunId, std::size_t> index;
   std::size_t count = 0;
   for (std::size_t s = 0; s < state_.slot_count(); ++s) {
@@ -92,6 +119,11 @@ std::vector<PlaceOfRun> Arena::places() const {
     while (index.size() <= run.index()) index.push_back(0);
     index[run] = count++;
   }
+  return index;
+}
+
+std::vector<PlaceOfRun> Arena::places() const {
+  const IdVector<RunId, std::size_t> index = indices_of_runs();
   std::vector<PlaceOfRun> places;
   for (const Item& item : items_) {
     if (item.status != Status::kInside) continue;

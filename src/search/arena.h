@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "schedule/pack_place.h"
@@ -23,8 +24,10 @@ namespace rockmate::search {
 
 class Arena {
  public:
-  /// All three must outlive it.
-  Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random);
+  /// The first three must outlive it. Begins with these places of the state's runs, or where there
+  /// are none, with those that the packer finds.
+  Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random,
+        std::span<const PlaceOfRun> places = {});
 
   [[nodiscard]] bool fits() const { return outside_.empty(); }
   /// Bytes of the items outside, summed over the runs during which they live.
@@ -74,7 +77,9 @@ class Arena {
   };
 
   void find_groups();
-  void lay_out_all();
+  void pack_all();
+  void lay_out_as(std::span<const PlaceOfRun> places);
+  [[nodiscard]] IdVector<RunId, std::size_t> indices_of_runs() const;
   void list_all();
   void renew(ValueId group);
   void renew_workspace(RunId run);

@@ -10,16 +10,19 @@ constexpr char kLazyOnly = 1;
 constexpr char kSlots = 2;
 }  // namespace
 
-void MemoryProfile::reset(std::size_t slots, double budget) {
+void MemoryProfile::reset(std::size_t slots, double budget, double margin) {
   ROCKMATE_CHECK(slots % kBlock == 0);
   budget_ = budget;
+  margin_ = margin;
   total_excess_ = 0;
+  total_crowding_ = 0;
   live_.assign(slots, 0);
   extra_.assign(slots, kNoRun);
   const std::size_t blocks = slots / kBlock;
   lazy_.assign(blocks, 0);
   peak_.assign(blocks, kNoRun);
   excess_.assign(blocks, 0);
+  crowding_.assign(blocks, 0);
   changed_.assign(blocks, 0);
   touched_.clear();
 }
@@ -68,24 +71,31 @@ void MemoryProfile::rescan(std::size_t block) {
   const double limit = budget_ - lazy_[block];
   double peak[4] = {kNoRun, kNoRun, kNoRun, kNoRun};
   double excess[4] = {0, 0, 0, 0};
+  double crowding[4] = {0, 0, 0, 0};
   for (std::size_t k = 0; k < kBlock; k += 4) {
     for (std::size_t j = 0; j < 4; ++j) {
       const double used = live[k + j] + extra[k + j];
       const double over = used - limit;
       peak[j] = used > peak[j] ? used : peak[j];
       excess[j] += over > 0 ? over : 0;
+      crowding[j] += over + margin_ > 0 ? over + margin_ : 0;
     }
   }
   peak_[block] = std::max(std::max(peak[0], peak[1]), std::max(peak[2], peak[3]));
-  const double sum = (excess[0] + excess[1]) + (excess[2] + excess[3]);
-  total_excess_ += sum - excess_[block];
-  excess_[block] = sum;
+  const auto note = [block](const double(&part)[4], std::vector<double>& sums, double& total) {
+    const double sum = (part[0] + part[1]) + (part[2] + part[3]);
+    total += sum - sums[block];
+    sums[block] = sum;
+  };
+  note(excess, excess_, total_excess_);
+  note(crowding, crowding_, total_crowding_);
 }
 
 void MemoryProfile::refresh() {
   for (const std::size_t block : touched_) {
     const bool lazy_only = changed_[block] == kLazyOnly;
-    const bool stays_below = excess_[block] == 0 && peak_[block] + lazy_[block] <= budget_;
+    const bool stays_below =
+        crowding_[block] == 0 && peak_[block] + lazy_[block] <= budget_ - margin_;
     changed_[block] = 0;
     if (!lazy_only || !stays_below) rescan(block);
   }

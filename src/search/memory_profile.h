@@ -20,8 +20,8 @@ class MemoryProfile {
   static constexpr std::size_t kBlock = 64;
   static constexpr double kNoRun = -std::numeric_limits<double>::infinity();
 
-  /// All slots empty and 0; `slots` is a multiple of kBlock.
-  void reset(std::size_t slots, double budget);
+  /// All slots empty and 0; `slots` is a multiple of kBlock, `margin` at least 0.
+  void reset(std::size_t slots, double budget, double margin);
 
   [[nodiscard]] double live(std::size_t slot) const { return live_[slot] + lazy_[slot / kBlock]; }
   void set_live(std::size_t slot, double bytes);
@@ -34,6 +34,8 @@ class MemoryProfile {
 
   /// Sum over all slots that hold a run of the bytes above the budget.
   [[nodiscard]] double excess() const { return total_excess_; }
+  /// The same of the bytes above the budget less the margin.
+  [[nodiscard]] double crowding() const { return total_crowding_; }
   [[nodiscard]] double peak() const;
   [[nodiscard]] bool is_over(std::size_t slot) const { return live(slot) + extra_[slot] > budget_; }
   /// A slot above the budget, where there is one: in a random block, random within it.
@@ -44,13 +46,16 @@ class MemoryProfile {
   void rescan(std::size_t block);
 
   double budget_ = 0;
+  double margin_ = 0;
   double total_excess_ = 0;
+  double total_crowding_ = 0;
   std::vector<double> live_;  // less the block's lazy
   std::vector<double> extra_;
-  std::vector<double> lazy_;    // by block
-  std::vector<double> peak_;    // by block, less its lazy
-  std::vector<double> excess_;  // by block
-  std::vector<char> changed_;   // by block: 1 lazy only, 2 some slots
+  std::vector<double> lazy_;      // by block
+  std::vector<double> peak_;      // by block, less its lazy
+  std::vector<double> excess_;    // by block
+  std::vector<double> crowding_;  // by block
+  std::vector<char> changed_;     // by block: 1 lazy only, 2 some slots
   std::vector<std::size_t> touched_;
 };
 

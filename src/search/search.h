@@ -40,9 +40,13 @@ struct SearchOptions {
   double start_temperature = 1e-2;   ///< of cycles from the start
   double reheat_temperature = 1e-3;  ///< of cycles from the best plan so far
   double end_temperature = 3e-5;     ///< less on large graphs
+  /// Of filling the budget during one run, less what it counts as crowded, in plain iterations: for
+  /// plans that are easier to lay out.
+  double price_of_crowding = 0;
   /// Whether what lives must have places in an arena of the budget's size, not just be few bytes.
   bool layout = false;
-  Seconds lower_bound = Seconds(0);  ///< a plan that meets it ends the search
+  std::vector<PlaceOfRun> places = {};  ///< with a layout: of the start, where they are known
+  Seconds lower_bound = Seconds(0);     ///< a plan that meets it ends the search
   std::stop_token stop = {};
   std::function<void(const SearchProgress&)> progress = nullptr;
 };

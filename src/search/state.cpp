@@ -35,7 +35,7 @@ State::State(const Problem& problem, double budget, const Runs& start)
   for (const ValueId v : problem.graph.results()) {
     if (!problem.graph[v].is_source) events_[v].push_back({kEnd, false});
   }
-  profile_.reset(whole_blocks(at_.size()), budget_);
+  profile_.reset(whole_blocks(at_.size()), budget_, margin());
   for (std::size_t s = 0; s + 1 < at_.size(); ++s) link(at_[s]);
   for (const ValueId storage : dirty_) {
     is_dirty_[storage] = false;
@@ -162,7 +162,7 @@ void State::rebuild_profile() {
       change[end_slot(interval)] -= bytes;
     }
   }
-  profile_.reset(at_.size(), budget_);
+  profile_.reset(at_.size(), budget_, margin());
   double live = 0;
   for (std::size_t s = 0; s < at_.size(); ++s) {
     live += change[s];

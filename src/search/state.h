@@ -3,6 +3,7 @@
 // memory and figures up to date; `commit` keeps it, `rollback` undoes it to the last bit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,6 +27,8 @@ struct Event {
 
 class State {
  public:
+  static constexpr double kCrowded = 0.95;
+
   // Live from `first` (from right after it, where it takes over a storage) to `last`.
   struct Interval {
     RunId first;
@@ -49,6 +52,8 @@ class State {
   // The plan as it stands.
   [[nodiscard]] double seconds() const { return seconds_; }
   [[nodiscard]] double excess() const { return profile_.excess(); }
+  /// Bytes above kCrowded of the budget, summed over the runs.
+  [[nodiscard]] double crowding() const { return profile_.crowding(); }
   /// Static bytes included. O(blocks).
   [[nodiscard]] double peak() const { return problem_.static_bytes + profile_.peak(); }
   [[nodiscard]] Runs runs() const;
@@ -128,6 +133,7 @@ class State {
   }
   [[nodiscard]] std::size_t end_slot(const Interval& i) const { return nodes_[i.last].slot + 1; }
 
+  [[nodiscard]] double margin() const { return (1 - kCrowded) * std::max(0.0, budget_); }
   void spread();
   void rebuild_profile();
 
