@@ -12,9 +12,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Rounds grow twofold, so that the first good plans come early; from the start and from the best
-// plan in turns. With a limit of work, all after these are as long as the last one; where time is
-// the only limit, they grow on, until one more and half of the next would not fit: then one from
-// the best plan takes all the time that is left.
+// plan in turns. With a limit of work, or without a plan, which takes many starts, all after these
+// are as long as the last one; where time is the only limit, they grow on, until one more and half
+// of the next would not fit: then one from the best plan takes all the time that is left.
 constexpr int kGrowingRounds = 6;
 constexpr double kRoundsToFit = 3;
 // After this round only so many lanes go on, those whose starts led furthest: moves are worth more
@@ -46,24 +46,25 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
   const bool fills_time = team.uses_all_time && team.deadline;
   auto began = Clock::now();
   Clock::duration took{};  // the round before
+  int doublings = 0;
   for (int k = 0; left > 0 || fills_time; ++k) {
     if (options_.stop.stop_requested() || meets(best_, team.lower_bound)) break;
     if (team.deadline && began >= *team.deadline) break;
     Lane::Round round;
-    const int doublings =
-        fills_time ? std::min(k, kMostDoublings) : std::min(k, kGrowingRounds - 1);
     std::uint64_t moves = std::max<std::uint64_t>(1, first) << doublings;
     if (!team.uses_all_time) moves = std::min(moves, left);
     left -= std::min(left, moves);
     const bool is_last =
-        fills_time && k > kLastHeat && *team.deadline - began < kRoundsToFit * took;
+        fills_time && best_ && k > kLastHeat && *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
     round.from_start = k % 2 == 0 && !is_last;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
-    if (k == kLastHeat) keep_finalists(fills_time ? std::min(kFinalists, threads()) : kFinalists);
+    const bool is_easy = fills_time && best_;
+    if (k == kLastHeat) keep_finalists(is_easy ? std::min(kFinalists, threads()) : kFinalists);
+    if (doublings < (is_easy ? kMostDoublings : kGrowingRounds - 1)) ++doublings;
     took = Clock::now() - began;
     began += took;
     if (team.progress) team.progress(best_);

@@ -129,5 +129,27 @@ TEST(Arena, AgreesWithTheJudgeOnLargerGraphs) {
   }
 }
 
+// An arena that begins with the places of another has what lies inside where it lay there.
+TEST(Arena, BeginsWithKnownPlaces) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    const TrainingGraph graph = rockmate::testing::random_graph(seed, {.forward_ops = 20});
+    const Problem problem(graph);
+    Random random(seed);
+    const Bytes movable = simulate(graph, plain_schedule(graph))->peak - graph.static_bytes();
+    const Bytes capacity(movable.count() * (7 + static_cast<int>(seed % 4)) / 10);
+    const State state(problem, static_cast<double>((graph.static_bytes() + capacity).count()),
+                      program_order(graph));
+    const Arena packed(problem, state, capacity.count(), random);
+    const Arena again(problem, state, capacity.count(), random, packed.places());
+    expect_agreement(graph, state, again, capacity);
+    const auto before = offsets_of(packed), after = offsets_of(again);
+    for (const auto& [key, offset] : before) {
+      ASSERT_TRUE(after.contains(key));
+      EXPECT_EQ(after.at(key), offset);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rockmate::search
