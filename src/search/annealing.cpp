@@ -27,7 +27,9 @@
 // The work is cut into cycles, each twice as long as the one before, so that the first good plans
 // come early. Cycles alternate between a hot one from the start, which finds other valleys than the
 // ones before, and a warm one from the best plan so far, which finds the bottom of its valley. In
-// each the temperature falls geometrically. papers/search.md says what else was tried.
+// each the temperature falls geometrically. With an arena the first cycle lasts until all has a
+// place, and all others go on from the best plan where things lie in it. papers/search.md says what
+// else was tried.
 
 namespace rockmate::search {
 namespace {
