@@ -90,10 +90,12 @@ class Executor {
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;
 
-  /// Overwrites a source: row-major elements, little-endian. Data and targets stay until they are
-  /// set again; those that have never been set are drawn anew in every step (whole numbers within
-  /// their range, normal numbers otherwise). Throws InvalidInput where there is no such source, the
-  /// number of bytes is another one, or an index lies outside its range.
+  /// Overwrites a source: row-major elements, little-endian. What is made of it before the first
+  /// step is made again before the next one; where the source itself is kept no longer, all that
+  /// goes into the same packed operand has to be set again, too. Data and targets stay until they
+  /// are set again; those that have never been set are drawn anew in every step (whole numbers
+  /// within their range, normal numbers otherwise). Throws InvalidInput where there is no such
+  /// source, the number of bytes is another one, or an index lies outside its range.
   void set(std::string_view source, std::span<const std::byte> bytes);
   template <class T>
   void set(std::string_view source, std::span<const T> elements) {
@@ -171,8 +173,13 @@ class Evaluator {
 [[nodiscard]] std::function<Bytes(const KernelSpec&)> engine_workspace(std::string_view engine,
                                                                        int threads = 0);
 
+/// What `TrainingOptions::packings` is for an engine. Throws as `engine_workspace` does.
+[[nodiscard]] std::function<std::vector<Packing>(const KernelSpec&)> engine_packings(
+    std::string_view engine, int threads = 0);
+
 /// Options for an iteration that this engine is to run: its workspaces, and what makes it fast
-/// (`channels_last`, `winograd`, `fuse` for "cpu"). Throws InvalidInput that lists the engines.
+/// (`channels_last`, `winograd`, `fuse`, `packings` for "cpu"). Throws InvalidInput that lists the
+/// engines.
 void aim_at_engine(TrainingOptions& options, std::string_view engine, int threads = 0);
 
 }  // namespace rockmate

@@ -54,15 +54,17 @@ inline constexpr Bytes kLargestTensor{std::int64_t{1} << 56};
 /// an image is always [N, C, spatial...].
 enum class MemoryFormat : std::uint8_t {
   kRowMajor,
-  kChannelsLast  ///< as row-major [N, spatial..., C]
+  kChannelsLast,  ///< as row-major [N, spatial..., C]
+  kPacked         ///< as the one kernel likes it that reads it: TensorType::packed bytes
 };
-/// "row_major", "channels_last"
+/// "row_major", "channels_last", "packed"
 [[nodiscard]] std::string_view to_string(MemoryFormat format);
 
 struct TensorType {
   DType dtype = DType::kFloat32;
   Shape shape;
   MemoryFormat format = MemoryFormat::kRowMajor;
+  Bytes packed = {};  ///< of kPacked; of other formats, they follow from the shape
   [[nodiscard]] Bytes bytes() const;
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };

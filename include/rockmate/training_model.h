@@ -42,6 +42,14 @@ struct KernelSpec {
   std::vector<TensorType> outputs;  ///< as Kernel::outputs
 };
 
+/// An operand that never changes as a kernel would rather have it: packed, once, before the first
+/// iteration, instead of anew in each of its runs.
+struct Packing {
+  std::size_t operand = 0;         ///< an input of the kernel, row-major
+  std::vector<std::size_t> reads;  ///< inputs of the kernel that it is made of, itself among them
+  Bytes bytes = {};                ///< that it takes then
+};
+
 /// Storages and workspaces take whole multiples of it, so that a layout that packs them without
 /// gaps gives every tensor the address that vector instructions and cache lines want.
 inline constexpr Bytes kAlignment{64};
@@ -83,6 +91,9 @@ struct TrainingOptions {
   /// What the engine that is to run the iteration needs for an op, whatever the costs say; may be
   /// null. `engine_workspace` (executor.h) makes it.
   std::function<Bytes(const KernelSpec&)> workspace = nullptr;
+  /// What the engine would pack, in an iteration that trains nothing; may be null: then nothing is
+  /// made before the first iteration. `engine_packings` (executor.h) makes it.
+  std::function<std::vector<Packing>(const KernelSpec&)> packings = nullptr;
 };
 
 /// Whole numbers that choose among `below` rows or classes, from 0.
@@ -99,6 +110,9 @@ struct Source {
   Fill fill;              ///< else: how it begins, unless there are `data`
   std::shared_ptr<const std::vector<double>> data;   ///< row-major; may be null
   std::optional<IndexRange> indices = std::nullopt;  ///< what all ops that read it allow
+  /// Among all sources of the network: what made-up numbers follow from.
+  std::size_t position = 0;
+  bool is_made = false;  ///< before the first iteration: TrainingModel::load
 };
 
 struct TrainedParameter {
@@ -113,6 +127,25 @@ struct WeightedLoss {
   double weight = 1;
 };
 
+/// What is made once of sources that never change, before the first iteration: sources of that.
+/// Its values are its own.
+struct Load {
+  struct Made {
+    ValueId source;  ///< of the iteration
+    /// A value of the load as it is; or, by input of the op that it is packed for, what that is
+    /// made of.
+    std::vector<std::optional<ValueId>> from;
+    std::optional<OpId> packed_for = std::nullopt;
+    std::size_t operand = 0;  ///< of that op: what is packed
+  };
+  std::vector<Kernel> kernels;  ///< in an order in which they can run; views among them
+  IdVector<ValueId, TensorType> types = {};
+  IdVector<ValueId, std::string> names = {};
+  IdVector<ValueId, ValueKind> kinds = {};
+  std::vector<Source> sources = {};
+  std::vector<Made> made = {};
+};
+
 /// The storages of the graph have `aligned` sizes; `types` tell the bytes that are used.
 struct TrainingModel {
   TrainingGraph graph;
@@ -121,7 +154,8 @@ struct TrainingModel {
   std::vector<Source> sources = {};
   std::vector<TrainedParameter> trained = {};  ///< in the order of the model's parameters
   std::vector<WeightedLoss> losses = {};
-  std::vector<ValueId> outputs = {};  ///< of the model, as far as the iteration makes them
+  std::vector<ValueId> outputs = {};           ///< of the model, as far as the iteration makes them
+  std::shared_ptr<const Load> load = nullptr;  ///< may be null
 };
 
 /// Derives the iteration: forward, losses, backward, updates (papers/autodiff.md). Throws
@@ -140,8 +174,9 @@ struct TrainingModel {
                                                   const TrainingOptions& options = {});
 
 /// The same network to be used: what its outputs depend on, as in an evaluation, but without losses
-/// and targets. The outputs are resident at the end. Throws InvalidInput where there is no output
-/// that a node makes, or a cost is unknown.
+/// and targets. The outputs are resident at the end. With `packings`, what depends on parameters
+/// alone is made once (`Load`), and parameters that nothing else reads are not in the graph. Throws
+/// InvalidInput where there is no output that a node makes, or a cost is unknown.
 [[nodiscard]] TrainingModel make_inference_model(const Graph& graph,
                                                  const TrainingOptions& options = {});
 

@@ -199,6 +199,29 @@ class Reader {
   const std::string& name_;
 };
 
+bool is_weight(ValueKind kind) {
+  return kind == ValueKind::kParameter || kind == ValueKind::kStatistics;
+}
+
+// What a network keeps of its training, in the order of all its sources.
+std::vector<std::pair<std::string, TensorType>> weights_of(const TrainingModel& model) {
+  std::map<std::size_t, std::pair<std::string, TensorType>> found;  // by position
+  for (const Source& source : model.sources) {
+    const Value& value = model.graph[source.value];
+    if (source.is_made || !is_weight(value.kind)) continue;
+    found[source.position] = {value.name, model.types[source.value]};
+  }
+  if (const Load* const load = model.load.get()) {
+    for (const Source& source : load->sources) {
+      if (!is_weight(load->kinds[source.value])) continue;
+      found[source.position] = {load->names[source.value], load->types[source.value]};
+    }
+  }
+  std::vector<std::pair<std::string, TensorType>> weights;
+  for (auto& [position, weight] : found) weights.push_back(std::move(weight));
+  return weights;
+}
+
 }  // namespace
 
 void save_checkpoint(const Executor& executor, const std::filesystem::path& file) {
@@ -230,20 +253,16 @@ void load_weights(Executor& executor, const std::filesystem::path& file) {
   const std::string name = file.string();
   const Reader reader(bytes, name);
   const std::map<std::string, SavedTensor> saved = reader.tensors();
-  const TrainingModel& model = executor.model();
-  for (const Source& source : model.sources) {
-    const Value& value = model.graph[source.value];
-    if (value.kind != ValueKind::kParameter && value.kind != ValueKind::kStatistics) continue;
-    const TensorType& type = model.types[source.value];
-    const auto found = saved.find(value.name);
+  for (const auto& [weight, type] : weights_of(executor.model())) {
+    const auto found = saved.find(weight);
     if (found == saved.end() || found->second.dtype != to_string(type.dtype) ||
         found->second.shape != type.shape) {
-      reader.reject(fmt::format("is of another model: it has no '{}' of type {}", shown(value.name),
+      reader.reject(fmt::format("is of another model: it has no '{}' of type {}", shown(weight),
                                 to_string(type)));
     }
     const auto size = static_cast<std::size_t>(type.bytes().count());
     if (size > bytes.size() - found->second.offset) reader.reject("ends before its tensors do");
-    executor.set(value.name, std::as_bytes(std::span(bytes).subspan(found->second.offset, size)));
+    executor.set(weight, std::as_bytes(std::span(bytes).subspan(found->second.offset, size)));
   }
 }
 

@@ -9,6 +9,11 @@
 
 namespace rockmate {
 
+Packer Engine::packer(const KernelSpec& spec, std::size_t operand) const {
+  throw InternalError(fmt::format("engine '{}' packs nothing: op '{}', operand {}", name(),
+                                  shown(spec.op), operand));
+}
+
 std::unique_ptr<Engine> make_engine(std::string_view name, int threads) {
   if (name == "reference") return make_reference_engine(threads);
   if (name == "cpu") return make_cpu_engine(threads);

@@ -51,6 +51,12 @@ class PreparedKernel {
   virtual void run(const Invocation& call) = 0;
 };
 
+/// A kernel that packs an operand, and its workspace.
+struct Packer {
+  std::unique_ptr<PreparedKernel> kernel;
+  Bytes workspace = {};
+};
+
 /// Memory in which kernels can work. Its address is a multiple of kAlignment.
 class Memory {
  public:
@@ -71,6 +77,16 @@ class Engine {
   /// Throws as `workspace` does. Whatever takes time or memory is done here, once. `spec` may die
   /// before what is returned, its kernel may not.
   [[nodiscard]] virtual std::unique_ptr<PreparedKernel> prepare(const KernelSpec& spec) const = 0;
+
+  /// What the kernel would rather be given packed, if its operands never change. A kernel whose
+  /// types say that they are packed, of as many bytes, gives results within the engine's
+  /// tolerances of those that it gives otherwise.
+  [[nodiscard]] virtual std::vector<Packing> packings(const KernelSpec& /*spec*/) const {
+    return {};
+  }
+  /// What packs an operand for a kernel whose types say that it is packed: it has the inputs of
+  /// that, of which it reads those that its Packing names, and one output.
+  [[nodiscard]] virtual Packer packer(const KernelSpec& spec, std::size_t operand) const;
 };
 
 /// Plain loops, obviously right, for every op of the table in float32 and float64. `threads` of 0

@@ -12,6 +12,7 @@
 #include "exec/indices.h"
 #include "exec/initial_values.h"
 #include "exec/linked_device.h"
+#include "exec/loader.h"
 #include "exec/machine.h"
 #include "rockmate/error.h"
 
@@ -51,11 +52,15 @@ struct Executor::State {
         is_set(model.sources.size()) {
     if (options.time_ops) machine.time_ops();
     for (std::size_t s = 0; s < model.sources.size(); ++s) {
-      if (model.sources[s].is_given) continue;
+      if (model.sources[s].is_given || model.sources[s].is_made) continue;
       write_source(s, [&](const SourceMemory& memory) {
         write_initial_values(memory, options.seed, options.threads);
       });
     }
+    if (model.load == nullptr) return;
+    ROCKMATE_CHECK(device == nullptr, "what is made once is made on the host");
+    const auto place = [this](ValueId v) { return machine.at(*machine.program().sources[v]); };
+    loader.emplace(model, *engine, place, options.seed, options.threads);
   }
 
   // On a device, what is written on the host is copied there.
@@ -73,10 +78,17 @@ struct Executor::State {
   [[nodiscard]] const std::string& name(ValueId v) const { return model.graph[v].name; }
   [[nodiscard]] SourceMemory memory_of(std::size_t s) const {
     const Source& source = model.sources[s];
-    return {source, s, model.types[source.value],
+    return {source, source.position, model.types[source.value],
             machine.at(machine.program().sources[source.value].value())};
   }
 
+  // Whether something is made of that source once.
+  [[nodiscard]] bool is_loaded(std::string_view source) const {
+    return loader && loader->type_of(source) != nullptr;
+  }
+  [[nodiscard]] const TensorType& type_of(std::string_view value) const {
+    return is_loaded(value) ? *loader->type_of(value) : model.types[find(value)];
+  }
   [[nodiscard]] ValueId find(std::string_view value) const;
   [[nodiscard]] std::size_t find_source(std::string_view value) const;
   [[nodiscard]] std::span<const std::byte> bytes_of(ValueId v) const;
@@ -88,7 +100,8 @@ struct Executor::State {
   std::unique_ptr<Engine> engine;
   const LinkedDevice* device;  // null: none
   Machine machine;
-  std::vector<char> is_set;  // by the user; per source
+  std::optional<Loader> loader;  // none: nothing is made once
+  std::vector<char> is_set;      // by the user; per source
   Observer observer;
   std::uint64_t step = 0;  // of the next run
   double rate = 1;
@@ -98,6 +111,10 @@ struct Executor::State {
 ValueId Executor::State::find(std::string_view value) const {
   const auto found = model.graph.find_value(value);
   if (found) return *found;
+  if (is_loaded(value)) {
+    throw InvalidInput(fmt::format(
+        "'{}' can be set, not read: what is made of it once is kept instead of it", shown(value)));
+  }
   throw InvalidInput(
       fmt::format("'{}' has no value '{}'", shown(model.graph.name()), shown(value)));
 }
@@ -105,7 +122,11 @@ ValueId Executor::State::find(std::string_view value) const {
 std::size_t Executor::State::find_source(std::string_view value) const {
   const ValueId v = find(value);
   for (std::size_t s = 0; s < model.sources.size(); ++s) {
-    if (model.sources[s].value == v) return s;
+    if (model.sources[s].value != v) continue;
+    if (!model.sources[s].is_made) return s;
+    throw InvalidInput(
+        fmt::format("'{}' is made of parameters before the first step and cannot be set; set those",
+                    shown(value)));
   }
   throw InvalidInput(fmt::format("'{}' is made by op '{}' and cannot be set; expected a source",
                                  shown(value), shown(model.graph[*model.graph[v].producer].name)));
@@ -161,16 +182,20 @@ Executor::Executor(Executor&&) noexcept = default;
 Executor& Executor::operator=(Executor&&) noexcept = default;
 
 void Executor::set(std::string_view source, std::span<const std::byte> bytes) {
-  const std::size_t s = state_->find_source(source);
-  const SourceMemory memory = state_->memory_of(s);
-  if (bytes.size() != memory.bytes.size()) {
+  const TensorType& type = state_->type_of(source);
+  if (static_cast<std::int64_t>(bytes.size()) != type.bytes().count()) {
     throw InvalidInput(fmt::format("'{}': {} bytes were given, expected {} for {}", shown(source),
-                                   bytes.size(), memory.bytes.size(), to_string(memory.type)));
+                                   bytes.size(), type.bytes().count(), to_string(type)));
   }
-  check_elements(source, memory, bytes);
-  const LinkedDevice* device = state_->device;
-  device != nullptr ? device->copy_down(memory.bytes, bytes) : copy(memory.bytes, bytes);
-  state_->is_set[s] = 1;
+  if (state_->model.graph.find_value(source)) {
+    const std::size_t s = state_->find_source(source);
+    const SourceMemory memory = state_->memory_of(s);
+    check_elements(source, memory, bytes);
+    const LinkedDevice* device = state_->device;
+    device != nullptr ? device->copy_down(memory.bytes, bytes) : copy(memory.bytes, bytes);
+    state_->is_set[s] = 1;
+  }
+  if (state_->is_loaded(source)) state_->loader->set(source, bytes);
 }
 
 void Executor::set_rate(double factor) {
@@ -186,6 +211,7 @@ void Executor::set_next_step(std::uint64_t step) { state_->step = step; }
 
 StepReport Executor::step() {
   State& state = *state_;
+  if (state.loader) state.loader->finish();
   state.draw_data();
   StepReport report{.step = state.step};
   const auto start = std::chrono::steady_clock::now();
@@ -214,7 +240,7 @@ std::uint64_t Executor::seed() const { return state_->options.seed; }
 Bytes Executor::planned() const { return state_->machine.program().bytes; }
 
 void Executor::check_type(std::string_view value, DType expected) const {
-  const TensorType& type = state_->model.types[state_->find(value)];
+  const TensorType& type = state_->type_of(value);
   if (type.dtype == expected) return;
   throw InvalidInput(
       fmt::format("'{}' is {}, not {}", shown(value), to_string(type), to_string(expected)));
@@ -286,9 +312,18 @@ std::function<Bytes(const KernelSpec&)> engine_workspace(std::string_view engine
   };
 }
 
+std::function<std::vector<Packing>(const KernelSpec&)> engine_packings(std::string_view engine,
+                                                                       int threads) {
+  return [shared = std::shared_ptr<Engine>(make_engine(engine, threads))](const KernelSpec& spec) {
+    return shared->packings(spec);
+  };
+}
+
 void aim_at_engine(TrainingOptions& options, std::string_view engine, int threads) {
   options.workspace = engine_workspace(engine, threads);
   options.channels_last = options.winograd = options.fuse = engine == "cpu";
+  options.packings = nullptr;
+  if (engine == "cpu") options.packings = engine_packings(engine, threads);
 }
 
 }  // namespace rockmate

@@ -101,7 +101,79 @@ void PartRunner::run(const Invocation& call) {
   }
 }
 
+std::size_t readers_of(const FusedParts& parts, std::size_t slot) {
+  std::size_t readers = 0;
+  for (const FusedPart& part : parts.parts) {
+    readers += static_cast<std::size_t>(std::ranges::count(part.inputs, slot));
+  }
+  return readers;
+}
+
+// The packing of a part's operand as one of the whole; none where it takes what parts make.
+std::optional<Packing> of_whole(const FusedParts& parts, const FusedPart& part, Packing packing) {
+  packing.operand = part.inputs[packing.operand];
+  for (std::size_t& input : packing.reads) {
+    input = part.inputs[input];
+    if (input >= parts.inputs) return std::nullopt;
+  }
+  if (readers_of(parts, packing.operand) != 1) return std::nullopt;
+  return packing;
+}
+
+// Packs with the inputs of the whole.
+class PartPacker : public PreparedKernel {
+ public:
+  PartPacker(const KernelSpec& whole, const FusedPart& part, const std::vector<FusedSlot>& slots,
+             std::size_t operand, const Engine& engine)
+      : slots_(part.inputs), kernel_(kernel_of(part)) {
+    const KernelSpec spec = spec_of(whole, part, kernel_, slots);
+    types_ = spec.inputs;
+    const auto at = std::ranges::find(slots_, operand) - slots_.begin();
+    packer_ = engine.packer(spec, static_cast<std::size_t>(at));
+  }
+  [[nodiscard]] Bytes workspace() const { return packer_.workspace; }
+  void run(const Invocation& call) override {
+    std::vector<TensorRef> inputs;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const bool is_given = slots_[i] < call.inputs.size();
+      inputs.push_back(is_given ? call.inputs[slots_[i]] : TensorRef{nullptr, &types_[i]});
+    }
+    packer_.kernel->run({inputs, call.outputs, call.workspace, call.seed, call.step});
+  }
+
+ private:
+  std::vector<std::size_t> slots_;
+  Kernel kernel_;
+  std::vector<TensorType> types_;
+  Packer packer_;
+};
+
 }  // namespace
+
+std::vector<Packing> parts_packings(const KernelSpec& spec, const Engine& engine) {
+  const FusedParts& parts = spec.kernel.attributes.parts();
+  const FusedLayout layout(parts, pointers(spec.inputs));
+  std::vector<Packing> found;
+  for (const FusedPart& part : parts.parts) {
+    const Kernel kernel = kernel_of(part);
+    for (Packing& packing : engine.packings(spec_of(spec, part, kernel, layout.slots()))) {
+      if (auto own = of_whole(parts, part, std::move(packing))) found.push_back(*std::move(own));
+    }
+  }
+  return found;
+}
+
+Packer parts_packer(const KernelSpec& spec, std::size_t operand, const Engine& engine) {
+  const FusedParts& parts = spec.kernel.attributes.parts();
+  const FusedLayout layout(parts, pointers(spec.inputs));
+  const auto part = std::ranges::find_if(parts.parts, [&](const FusedPart& each) {
+    return std::ranges::find(each.inputs, operand) != each.inputs.end();
+  });
+  ROCKMATE_CHECK(part != parts.parts.end());
+  auto packer = std::make_unique<PartPacker>(spec, *part, layout.slots(), operand, engine);
+  const Bytes workspace = packer->workspace();
+  return {std::move(packer), workspace};
+}
 
 Bytes parts_workspace(const KernelSpec& spec, const Engine& engine,
                       const std::vector<MayOverwrite>& promised) {

@@ -18,6 +18,12 @@ namespace rockmate {
 [[nodiscard]] std::unique_ptr<PreparedKernel> prepare_parts(
     const KernelSpec& spec, const Engine& engine, const std::vector<MayOverwrite>& promised = {});
 
+/// What the engine would pack of the operands of parts; those that one part alone reads.
+[[nodiscard]] std::vector<Packing> parts_packings(const KernelSpec& spec, const Engine& engine);
+/// For the part that reads the operand.
+[[nodiscard]] Packer parts_packer(const KernelSpec& spec, std::size_t operand,
+                                  const Engine& engine);
+
 /// The pairs that the training graph has for a kernel: what other forms of it have to keep.
 [[nodiscard]] std::vector<MayOverwrite> promised_places(const KernelSpec& spec);
 

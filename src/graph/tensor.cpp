@@ -35,7 +35,15 @@ std::optional<DType> parse_dtype(std::string_view word) {
 bool is_floating(DType dtype) { return dtype <= DType::kBFloat16; }
 
 std::string_view to_string(MemoryFormat format) {
-  return format == MemoryFormat::kRowMajor ? "row_major" : "channels_last";
+  switch (format) {
+    case MemoryFormat::kRowMajor:
+      return "row_major";
+    case MemoryFormat::kChannelsLast:
+      return "channels_last";
+    case MemoryFormat::kPacked:
+      break;
+  }
+  return "packed";
 }
 
 std::int64_t element_count(const Shape& shape) {
@@ -55,6 +63,7 @@ std::int64_t element_count(const Shape& shape) {
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 Bytes TensorType::bytes() const {
+  if (format == MemoryFormat::kPacked) return packed;
   const std::int64_t elements = element_count(shape);
   const std::int64_t bits = entry(dtype).bits;
   if (bits < 8) return Bytes(elements / 8 + (elements % 8 != 0 ? 1 : 0));

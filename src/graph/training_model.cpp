@@ -10,6 +10,7 @@
 #include "graph/bf16.h"
 #include "graph/fusion.h"
 #include "graph/index_ranges.h"
+#include "graph/load.h"
 #include "graph/memory_formats.h"
 #include "graph/op_table.h"
 #include "graph/patterns/patterns.h"
@@ -42,8 +43,9 @@ class ModelWriter {
         options_(options),
         last_touch_(last_touches(tape)) {}
 
-  /// `results`, beside the losses, are resident at the end.
-  TrainingModel write(const std::vector<Trained>& trained, const std::vector<TensorId>& results) &&;
+  /// `results`, beside the losses, are resident at the end. `constants` were taken off the tape.
+  TrainingModel write(const std::vector<Trained>& trained, const std::vector<TensorId>& results,
+                      const ConstantPart& constants) &&;
 
  private:
   void number_values();
@@ -52,7 +54,7 @@ class ModelWriter {
   void choose_in_place(std::size_t s, OpSpec& spec) const;
   void choose_workspaces(const Step& step, OpSpec& spec) const;
   [[nodiscard]] Kernel kernel_of(const Step& step) const;
-  void add_sources(TrainingModel& model) const;
+  void add_sources(TrainingModel& model, const ConstantPart& constants) const;
 
   [[nodiscard]] bool is_source(TensorId t) const { return is_made_[t] == 0; }
   [[nodiscard]] const std::string& name(TensorId t) const { return tape_[t].tensor.name; }
@@ -189,16 +191,29 @@ Kernel ModelWriter::kernel_of(const Step& step) const {
   return kernel;
 }
 
-void ModelWriter::add_sources(TrainingModel& model) const {
-  for (const TensorId t : sources_) {
+void ModelWriter::add_sources(TrainingModel& model, const ConstantPart& constants) const {
+  for (std::size_t position = 0; position < sources_.size(); ++position) {
+    const TensorId t = sources_[position];
+    if (!value_[t]) continue;
     const Tensor& tensor = tape_[t].tensor;
-    model.sources.push_back(
-        {*value_[t], tensor.kind == TensorKind::kInput, tensor.fill, tensor.data});
+    model.sources.push_back({.value = *value_[t],
+                             .is_given = tensor.kind == TensorKind::kInput,
+                             .fill = tensor.fill,
+                             .data = tensor.data,
+                             .position = position});
+  }
+  model.load = make_load(tape_, constants, sources_, value_, model);
+  if (model.load == nullptr) return;
+  for (const Load::Made& made : model.load->made) {
+    Source& source = model.sources.emplace_back();
+    source.value = made.source;
+    source.is_made = true;
   }
 }
 
 TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
-                                 const std::vector<TensorId>& results) && {
+                                 const std::vector<TensorId>& results,
+                                 const ConstantPart& constants) && {
   number_values();
   TrainingGraphBuilder builder(graph_.name());
   add_values(builder);
@@ -210,7 +225,7 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
   TrainingModel model{.graph = std::move(builder).build()};
   for (const Step& step : tape_.steps()) model.kernels.push_back(kernel_of(step));
   for (const TensorId t : order_) model.types.push_back(tape_[t].tensor.type);
-  add_sources(model);
+  add_sources(model, constants);
   note_index_ranges(model);
   for (const Trained& entry : trained) {
     model.trained.push_back(
@@ -245,9 +260,10 @@ bool is_on(const Tape& tape, TensorId tensor) {
 }
 
 // First values of sources follow from their place in the list of them, so that it may not depend on
-// options.
+// options. `is_used`: parameters never change.
 TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trained>& trained,
-                          const std::vector<TensorId>& results, const TrainingOptions& options) {
+                          const std::vector<TensorId>& results, const TrainingOptions& options,
+                          bool is_used = false) {
   const std::vector<TensorId> sources = sources_of(tape);
   WantedTensors wanted{graph.outputs(), results};
   std::vector<TensorId> row_major = graph.outputs();
@@ -260,7 +276,9 @@ TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trai
     row_major.push_back(entry.gradient);
   }
   lower(tape, row_major, wanted, options);
-  return ModelWriter(graph, tape, sources, options).write(trained, results);
+  ConstantPart constants;
+  if (is_used && options.packings) constants = take_constants(tape, results, options.packings);
+  return ModelWriter(graph, tape, sources, options).write(trained, results, constants);
 }
 
 }  // namespace
@@ -294,7 +312,7 @@ TrainingModel make_inference_model(const Graph& graph, const TrainingOptions& op
   for (const TensorId t : used.outputs()) {
     if (used[t].producer) outputs.push_back(t);
   }
-  return write_model(used, tape, {}, outputs, options);
+  return write_model(used, tape, {}, outputs, options, true);
 }
 
 TrainingGraph make_training_graph(const Graph& graph, const TrainingOptions& options) {

@@ -71,14 +71,52 @@ void unify_formats(KernelView& kernel) {
   }
 }
 
+// Of kernels with a packed operand.
+Makers make_packed_makers() {
+  Makers makers = {};
+#ifdef ROCKMATE_WITH_ONEDNN
+  add_packed_products(makers);
+#ifdef ROCKMATE_WITH_HIGHWAY
+  add_onednn_winograd(makers);
+#endif
+  add_onednn_convolutions(makers);
+#endif
+  return makers;
+}
+
 std::optional<Prepared> find(const KernelSpec& spec, int threads) {
-  static const Makers makers = make_makers();
+  static const Makers makers_of_all = make_makers();
+  static const Makers makers_of_packed = make_packed_makers();
   KernelView kernel(spec);
   unify_formats(kernel);
+  const Makers& makers =
+      std::ranges::any_of(kernel.inputs, is_packed) ? makers_of_packed : makers_of_all;
   for (const Maker maker : makers[static_cast<std::size_t>(kernel.kind)]) {
     if (auto prepared = maker(kernel, threads)) return prepared;
   }
   return std::nullopt;
+}
+
+// The operand that a kernel might rather have packed.
+std::optional<std::size_t> weight_of(const Kernel& kernel) {
+  switch (kernel.kind) {
+    case OpKind::kConv:
+    case OpKind::kConvTranspose:
+    case OpKind::kLinear:
+      return 1;
+    case OpKind::kFused: {
+      const FusedParts& parts = kernel.attributes.parts();
+      const FusedPart& first = parts.parts.front();
+      if (first.kind != OpKind::kConv || first.inputs[1] >= parts.inputs) return std::nullopt;
+      return first.inputs[1];
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+bool may_be_packed(const TensorType& type) {
+  return type.dtype == DType::kFloat32 && type.format == MemoryFormat::kRowMajor;
 }
 
 Kernel with_nested_runs(Kernel kernel) {
@@ -144,6 +182,33 @@ class CpuEngine : public Engine {
     }
     return needs_row_major(spec) ? prepare_row_major(spec, *reference_, threads_)
                                  : reference_->prepare(spec);
+  }
+
+  [[nodiscard]] std::vector<Packing> packings(const KernelSpec& spec) const override {
+    if (const auto weight = weight_of(spec.kernel); weight && may_be_packed(spec.inputs[*weight])) {
+      KernelSpec packed = spec;
+      packed.inputs[*weight].format = MemoryFormat::kPacked;
+      if (const auto prepared = find(packed, threads_)) {
+        std::vector<Packing> found;
+        for (const PackedOperand& each : prepared->packed) found.push_back(each.packing);
+        return found;
+      }
+    }
+    if (spec.kernel.kind != OpKind::kFused || find(spec, threads_)) return {};
+    const Kernel nested = with_nested_runs(spec.kernel);
+    return parts_packings({spec.op, nested, spec.inputs, spec.outputs}, *this);
+  }
+
+  [[nodiscard]] Packer packer(const KernelSpec& spec, std::size_t operand) const override {
+    if (const auto prepared = find(spec, threads_)) {
+      for (const PackedOperand& each : prepared->packed) {
+        if (each.packing.operand != operand) continue;
+        return {std::make_unique<CpuKernel>(each.body, threads_, false), each.workspace};
+      }
+    }
+    if (spec.kernel.kind != OpKind::kFused) return Engine::packer(spec, operand);
+    const Kernel nested = with_nested_runs(spec.kernel);
+    return parts_packer({spec.op, nested, spec.inputs, spec.outputs}, operand, *this);
   }
 
  private:

@@ -15,12 +15,27 @@ namespace rockmate::cpu {
 
 using namespace kernels;
 
+/// An operand that a kernel is given packed, and what packs it: a body with the inputs of the
+/// kernel, of which it has those that the packing reads, and the operand as its one output.
+struct PackedOperand {
+  Packing packing;
+  Body body;
+  Bytes workspace = {};
+};
+
 struct Prepared {
   Body body;
   Bytes workspace = {};  ///< Run::workspace, on kAlignment
+  std::vector<PackedOperand> packed = {};
 };
 
 using Maker = std::optional<Prepared> (*)(const KernelView& kernel, int threads);
+/// Whether an operand is given packed. Those makers alone are asked then that can take it; of how
+/// many bytes it is, they say.
+[[nodiscard]] inline bool is_packed(const TensorType& type) {
+  return type.format == MemoryFormat::kPacked;
+}
+
 /// By kind; in the order in which they are asked.
 using Makers = std::array<std::vector<Maker>, kOpKinds>;
 

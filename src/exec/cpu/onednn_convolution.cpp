@@ -30,6 +30,10 @@ class Writer {
   void begin_with_line();
   // Brings the weight of the piece's channels into that format.
   void bring_weight(const Piece& piece, const Desc& wanted);
+  // The same in `sequence`, which has the scale.
+  Sequence::Stage reorder_weight(Sequence& sequence, const Piece& piece, const dnnl::memory& to,
+                                 const std::optional<dnnl::memory>& scale);
+  [[nodiscard]] std::vector<PackedOperand> packed() &&;
   void add_piece(const Piece& piece, const PiecePrimitive& primitive);
   Sequence::Call forward(const Piece& piece, const PiecePrimitive& primitive, const dnnl::memory& x,
                          const dnnl::memory& y);
@@ -41,7 +45,13 @@ class Writer {
   std::vector<std::pair<Piece, PiecePrimitive>> primitives_;
   Sequence::Stage weights_, convolutions_;
   std::optional<dnnl::memory> scale_, shift_;  // of the epilogue
-  std::optional<Range> channels_;              // that weight_ is of
+  // Of a weight that is given packed: what packs it, band by band.
+  Sequence packer_;
+  Sequence::Stage packed_weights_;
+  std::optional<dnnl::memory> packer_scale_;
+  Bytes packed_bytes_;
+  bool packing_helps_ = false;
+  std::optional<Range> channels_;  // that weight_ is of
   dnnl::memory weight_;
   std::vector<dnnl::memory> gradients_;  // of the weight, by piece
 };
@@ -88,7 +98,16 @@ void Writer::begin_with_line() {
   const std::int64_t channels = conv_.y.type->shape[1];
   const Desc numbers = desc({channels}, MemoryFormat::kRowMajor);
   shift_ = sequence_.scratch(numbers);
-  if (conv_.epilogue.has_scale()) scale_ = sequence_.scratch(numbers);
+  const bool scales = conv_.epilogue.has_scale();
+  if (scales && is_packed(*conv_.weight.type)) {
+    packer_scale_ = packer_.scratch(numbers);
+    packer_.begin_with(
+        [epilogue = conv_.epilogue, scale = *packer_scale_, channels](const Run& run) {
+          epilogue.write_scale(run, channels, static_cast<float*>(scale.get_data_handle()));
+        });
+  } else if (scales) {
+    scale_ = sequence_.scratch(numbers);
+  }
   sequence_.begin_with([epilogue = conv_.epilogue, bias = conv_.bias, scale = scale_,
                         shift = *shift_, channels](const Run& run) {
     epilogue.write_line(run, bias ? run.in<float>(*bias) : nullptr, channels,
@@ -97,22 +116,52 @@ void Writer::begin_with_line() {
   });
 }
 
+Sequence::Stage Writer::reorder_weight(Sequence& sequence, const Piece& piece,
+                                       const dnnl::memory& to,
+                                       const std::optional<dnnl::memory>& scale) {
+  const Bytes each(element_count(conv_.weight.type->shape) / conv_.y.type->shape[1] * kFloat);
+  const dnnl::memory given =
+      sequence.input(conv_.weight.index, desc(weight_shape(conv_, piece), MemoryFormat::kRowMajor),
+                     Bytes(piece.channels.first * each.count()));
+  std::optional<dnnl::memory> factors;
+  if (scale) {
+    factors = sequence.seen_as(*scale, desc({piece.channels.count}, MemoryFormat::kRowMajor),
+                               Bytes(piece.channels.first * kFloat));
+  }
+  return sequence.reorder_weights(given, to, factors, conv_.has_groups());
+}
+
 void Writer::bring_weight(const Piece& piece, const Desc& wanted) {
   if (conv_.direction == Direction::kWeights || channels_ == piece.channels) return;
   channels_ = piece.channels;
   const Desc lies = desc(weight_shape(conv_, piece), MemoryFormat::kRowMajor);
-  const std::int64_t each = conv_.weight.type->bytes().count() / conv_.y.type->shape[1];
-  weight_ = sequence_.input(conv_.weight.index, lies, Bytes(piece.channels.first * each));
-  if (wanted == lies && !scale_) return;
-  const dnnl::memory given = std::exchange(weight_, sequence_.scratch(wanted));
-  std::optional<dnnl::memory> scale;
-  if (scale_) {
-    scale = sequence_.seen_as(*scale_, desc({piece.channels.count}, MemoryFormat::kRowMajor),
-                              Bytes(piece.channels.first * kFloat));
+  const auto append = [](Sequence::Stage& stage, Sequence::Stage more) {
+    for (auto& strand : more) stage.push_back(std::move(strand));
+  };
+  if (is_packed(*conv_.weight.type)) {
+    weight_ = sequence_.input(conv_.weight.index, wanted, packed_bytes_);
+    const dnnl::memory to = packer_.output(0, wanted, packed_bytes_);
+    packed_bytes_ += aligned(Bytes(static_cast<std::int64_t>(wanted.get_size())));
+    append(packed_weights_, reorder_weight(packer_, piece, to, packer_scale_));
+    packing_helps_ |= wanted != lies || packer_scale_.has_value();
+  } else if (wanted == lies && !scale_) {
+    const std::int64_t each = conv_.weight.type->bytes().count() / conv_.y.type->shape[1];
+    weight_ = sequence_.input(conv_.weight.index, lies, Bytes(piece.channels.first * each));
+  } else {
+    weight_ = sequence_.scratch(wanted);
+    append(weights_, reorder_weight(sequence_, piece, weight_, scale_));
   }
-  for (auto& strand : sequence_.reorder_weights(given, weight_, scale, conv_.has_groups())) {
-    weights_.push_back(std::move(strand));
-  }
+}
+
+std::vector<PackedOperand> Writer::packed() && {
+  if (!packing_helps_) return {};
+  Packing packing{conv_.weight.index, {conv_.weight.index}, packed_bytes_};
+  for (const std::size_t i : conv_.epilogue.scale_operands()) packing.reads.push_back(i);
+  packer_.then(std::move(packed_weights_));
+  Prepared packs = std::move(packer_).prepared();
+  std::vector<PackedOperand> operands;
+  operands.push_back({std::move(packing), std::move(packs.body), packs.workspace});
+  return operands;
 }
 
 Sequence::Call Writer::forward(const Piece& piece, const PiecePrimitive& primitive,
@@ -195,7 +244,9 @@ std::optional<Prepared> Writer::write() && {
     sequence_.then(sequence_.reorder_weights(gradients_.front(), sequence_.output(0, lies),
                                              std::nullopt, conv_.has_groups()));
   }
-  return std::move(sequence_).prepared();
+  Prepared prepared = std::move(sequence_).prepared();
+  prepared.packed = std::move(*this).packed();
+  return prepared;
 }
 
 std::optional<Prepared> write(const Convolution& conv) {

@@ -136,7 +136,7 @@ void Epilogue::write_line(const Run& run, const float* bias, std::int64_t channe
       const float number = numbers[step.is_scalar ? 0 : c];
       switch (step.kind) {
         case OpKind::kMul:
-          scale[c] *= number;
+          if (scale != nullptr) scale[c] *= number;
           shift[c] *= number;
           break;
         case OpKind::kSub:
@@ -147,6 +147,23 @@ void Epilogue::write_line(const Run& run, const float* bias, std::int64_t channe
       }
     }
   }
+}
+
+void Epilogue::write_scale(const Run& run, std::int64_t channels, float* scale) const {
+  std::fill_n(scale, channels, 1.0F);
+  for (const Step& step : line_) {
+    if (step.kind != OpKind::kMul) continue;
+    const float* const numbers = run.in<float>(step.operand);
+    for (std::int64_t c = 0; c < channels; ++c) scale[c] *= numbers[step.is_scalar ? 0 : c];
+  }
+}
+
+std::vector<std::size_t> Epilogue::scale_operands() const {
+  std::vector<std::size_t> operands;
+  for (const Step& step : line_) {
+    if (step.kind == OpKind::kMul) operands.push_back(step.operand);
+  }
+  return operands;
 }
 
 }  // namespace rockmate::cpu::onednn

@@ -43,9 +43,12 @@ class Epilogue {
   void finish(const float* result, const float* scale, const float* shift, const float* addend,
               float* y, std::int64_t count) const;
 
-  /// Writes one number per channel: `scale` may be null without one. `bias` may be null.
+  /// Writes one number per channel. `scale` may be null: nobody asks for it. `bias` may be null.
   void write_line(const Run& run, const float* bias, std::int64_t channels, float* scale,
                   float* shift) const;
+  /// The scale alone, from its operands.
+  void write_scale(const Run& run, std::int64_t channels, float* scale) const;
+  [[nodiscard]] std::vector<std::size_t> scale_operands() const;
 
  private:
   // Step by step, a line per channel.

@@ -1,10 +1,12 @@
 // Linear layers, their weight gradients, and products of matrices.
 
+#include <algorithm>
 #include <utility>
 
 #include "exec/cpu/families.h"
 #include "exec/cpu/onednn_product.h"
 #include "exec/cpu/onednn_rounding.h"
+#include "exec/cpu/row_products.h"
 
 namespace rockmate::cpu {
 namespace {
@@ -100,7 +102,39 @@ std::optional<Prepared> make_matmul(const KernelView& kernel, int) {
                           starts(b, y)});
 }
 
+// A weight [out, in], packed as the matrix [in, out]: what takes part transposed is copied in every
+// run.
+std::optional<Prepared> make_packed_linear(const KernelView& kernel, int) {
+  const bool transposed = kernel.attributes.flag("transpose_weight");
+  if (!is_float32(kernel) || !transposed || rounds(kernel.attributes)) return std::nullopt;
+  const Shape& x = kernel.shape();
+  const std::int64_t rows = extent(x, 0, x.size() - 1), in = x.back();
+  const std::int64_t out = kernel.out_shape().back();
+  if (rows <= kMostProductRows || in * out == 0) return std::nullopt;
+  Prepared prepared = prepare(kernel, {1, rows, in, out, {in, false}, {out, false}, {0}, {0}});
+  PackedOperand weight;
+  weight.packing = {1, {1}, aligned(Bytes(in * out * 4))};
+  weight.body = [in, out](const Run& run) {
+    constexpr std::int64_t kColumns = 64;
+    const float* const from = run.in<float>(1);
+    float* const to = run.out<float>();
+    parallel_for(run.threads(), (out + kColumns - 1) / kColumns, 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = 0; i < in; ++i) {
+                     for (std::int64_t o = begin * kColumns; o < std::min(end * kColumns, out);
+                          ++o) {
+                       to[i * out + o] = from[o * in + i];
+                     }
+                   }
+                 });
+  };
+  prepared.packed.push_back(std::move(weight));
+  return prepared;
+}
+
 }  // namespace
+
+void add_packed_products(Makers& makers) { add(makers, {OpKind::kLinear}, make_packed_linear); }
 
 void add_onednn_products(Makers& makers) {
   using enum OpKind;

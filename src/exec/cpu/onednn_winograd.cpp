@@ -77,11 +77,12 @@ WinogradTiles tiles_of(const Convolution& conv) {
 }
 
 // In cycles of a core that multiplies and adds 32 numbers in each; the transforms' as measured. Per
-// pair of channels, windows are transformed; per tile and channel, pixels are.
-bool pays(const WinogradTiles& tiles) {
+// pair of channels, windows are transformed, or read as 36 numbers instead of 9; per tile and
+// channel, pixels are.
+bool pays(const WinogradTiles& tiles, bool is_packed) {
   constexpr double kPerCycle = 32;
-  constexpr double kOfWindow = 25;
   constexpr double kOfTile = 25;
+  const double kOfWindow = is_packed ? 15 : 25;
   const auto pairs = static_cast<double>(tiles.in() * tiles.out());
   const auto count = static_cast<double>(tiles.count());
   const double direct = 9 * static_cast<double>(tiles.pixels()) * pairs / kPerCycle;
@@ -103,11 +104,13 @@ bool fits(const Convolution& conv) {
 std::optional<Prepared> make(const Convolution& conv) {
   if (!fits(conv)) return std::nullopt;
   const WinogradTiles tiles = tiles_of(conv);
-  if (!pays(tiles)) return std::nullopt;
+  const bool is_packed = cpu::is_packed(*conv.weight.type);
+  if (!pays(tiles, is_packed)) return std::nullopt;
   if (conv.direction == Direction::kWeights) return prepare_weight_gradient(tiles);
   const bool flips = conv.direction == Direction::kData;
   const Operand& source = flips ? conv.y : conv.x;
-  return prepare(tiles, {source.index, conv.weight.index, conv.bias, flips, conv.epilogue});
+  return prepare(tiles,
+                 {source.index, conv.weight.index, conv.bias, flips, conv.epilogue, is_packed});
 }
 
 std::optional<Prepared> make_winograd(const KernelView& kernel, int) {

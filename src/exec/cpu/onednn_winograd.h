@@ -115,6 +115,7 @@ struct WinogradImages {
   std::optional<std::size_t> bias;
   bool flips;
   Epilogue epilogue;  ///< no more than a clamp
+  bool is_packed;     ///< the weight is given transformed
 };
 [[nodiscard]] Prepared prepare(const WinogradTiles& tiles, const WinogradImages& images);
 /// Its gradient by the weight.

@@ -14,10 +14,12 @@ class ByImages {
         deal_(in_bands_ ? deal_bands(tiles) : deal_tiles(tiles)) {
     const std::int64_t in = tiles.in();
     const std::int64_t out = tiles.out();
-    scale_ = space_.numbers(out);
     shift_ = space_.numbers(out);
-    // A part's own, unless parts share it.
-    weights_ = space_.points(in_bands_ ? deal_.parts * in * deal_.piece : in * out);
+    if (!images.is_packed) {
+      scale_ = space_.numbers(out);
+      // A part's own, unless parts share it.
+      weights_ = space_.points(in_bands_ ? deal_.parts * in * deal_.piece : in * out);
+    }
     spread_ = space_.points(in_bands_ ? tiles.count() * in : deal_.parts * deal_.piece * in);
     results_ = space_.points(deal_.parts * deal_.piece * (in_bands_ ? tiles.count() : out));
   }
@@ -26,24 +28,55 @@ class ByImages {
   void run(const Run& run) const {
     const OneThread one_thread;
     const auto& bias = images_.bias;
-    images_.epilogue.write_line(run, bias ? run.in<float>(*bias) : nullptr, tiles_.out(),
-                                scale(run), space_.at(run, shift_));
-    in_bands_ ? run_bands(run) : run_tiles(run);
+    const bool scales = images_.epilogue.has_scale() && !images_.is_packed;
+    float* const scale = scales ? space_.at(run, scale_) : nullptr;
+    images_.epilogue.write_line(run, bias ? run.in<float>(*bias) : nullptr, tiles_.out(), scale,
+                                space_.at(run, shift_));
+    in_bands_ ? run_bands(run, scale) : run_tiles(run, scale);
+  }
+
+  [[nodiscard]] PackedOperand packed() const {
+    const std::int64_t out = tiles_.out();
+    PackedOperand made;
+    made.packing = {
+        images_.weight, {images_.weight}, aligned(Bytes(kWinogradPoints * tiles_.in() * out * 4))};
+    for (const std::size_t i : images_.epilogue.scale_operands()) made.packing.reads.push_back(i);
+    made.workspace = aligned(Bytes(out * 4));
+    made.body = [by = *this](const Run& run) { by.pack(run); };
+    return made;
   }
 
  private:
-  [[nodiscard]] float* scale(const Run& run) const {
-    return images_.epilogue.has_scale() ? space_.at(run, scale_) : nullptr;
+  // Bands one after another, or all channels as one.
+  void pack(const Run& run) const {
+    const OneThread one_thread;
+    float* scale = nullptr;
+    if (images_.epilogue.has_scale()) {
+      scale = space_.at(run, {});
+      images_.epilogue.write_scale(run, tiles_.out(), scale);
+    }
+    float* const to = run.out<float>();
+    if (!in_bands_) return transform_all(run, scale, to);
+    deal_.for_each(run.threads(), [&](std::int64_t, std::int64_t first, std::int64_t width) {
+      winograd_weight(weight(run, first, width, scale), 0, tiles_.in(), to + of_band(first));
+    });
   }
-  void run_tiles(const Run& run) const {
+  [[nodiscard]] std::int64_t of_band(std::int64_t channel) const {
+    return kWinogradPoints * tiles_.in() * channel;
+  }
+  void transform_all(const Run& run, const float* scale, float* to) const {
+    const WinogradWeight whole = weight(run, 0, tiles_.out(), scale);
+    parallel_for(
+        run.threads(), tiles_.in(), kGrain / (kWinogradWindow * tiles_.out()) + 1,
+        [&](std::int64_t begin, std::int64_t end) { winograd_weight(whole, begin, end, to); });
+  }
+
+  void run_tiles(const Run& run, const float* scale) const {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
-    const float* const weights = space_.at(run, weights_);
-    const WinogradWeight whole = weight(run, 0, out);
-    parallel_for(run.threads(), in, kGrain / (kWinogradWindow * out) + 1,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   winograd_weight(whole, begin, end, space_.at(run, weights_));
-                 });
+    if (!images_.is_packed) transform_all(run, scale, space_.at(run, weights_));
+    const float* const weights =
+        images_.is_packed ? run.in<float>(images_.weight) : space_.at(run, weights_);
     deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t count) {
       float* const spread = space_.of_part(run, spread_, part, deal_.piece * in);
       float* const results = space_.of_part(run, results_, part, deal_.piece * out);
@@ -53,7 +86,7 @@ class ByImages {
     });
   }
 
-  void run_bands(const Run& run) const {
+  void run_bands(const Run& run, const float* scale) const {
     const std::int64_t in = tiles_.in();
     const std::int64_t count = tiles_.count();
     float* const spread = space_.at(run, spread_);
@@ -61,17 +94,23 @@ class ByImages {
       spread_tiles(run, begin, end - begin, begin, count, spread);
     });
     deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t width) {
-      float* const weights = space_.of_part(run, weights_, part, in * deal_.piece);
       float* const results = space_.of_part(run, results_, part, count * deal_.piece);
-      winograd_weight(weight(run, first, width), 0, in, weights);
+      const float* weights = nullptr;
+      if (images_.is_packed) {
+        weights = run.in<float>(images_.weight) + of_band(first);
+      } else {
+        float* const own = space_.of_part(run, weights_, part, in * deal_.piece);
+        winograd_weight(weight(run, first, width, scale), 0, in, own);
+        weights = own;
+      }
       multiply({count, in, width, false, count * in, in}, spread, weights, results);
       finish_tiles(run, 0, count, first, width, results);
     });
   }
 
   // Of some output channels.
-  [[nodiscard]] WinogradWeight weight(const Run& run, std::int64_t first,
-                                      std::int64_t count) const {
+  [[nodiscard]] WinogradWeight weight(const Run& run, std::int64_t first, std::int64_t count,
+                                      const float* scale) const {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
     const std::int64_t column = images_.flips ? kWinogradWindow : in * kWinogradWindow;
@@ -81,7 +120,7 @@ class ByImages {
             .row_step = images_.flips ? out * kWinogradWindow : kWinogradWindow,
             .column_step = column,
             .flips = images_.flips,
-            .scale = scale(run) != nullptr ? scale(run) + first : nullptr};
+            .scale = scale != nullptr ? scale + first : nullptr};
   }
 
   // As tiles from `at` on, of `all`.
@@ -121,7 +160,9 @@ class ByImages {
 
 Prepared prepare(const WinogradTiles& tiles, const WinogradImages& images) {
   const ByImages by(tiles, images);
-  return {[by](const Run& run) { by.run(run); }, by.workspace()};
+  Prepared prepared{[by](const Run& run) { by.run(run); }, by.workspace()};
+  if (images.is_packed) prepared.packed.push_back(by.packed());
+  return prepared;
 }
 
 }  // namespace rockmate::cpu::onednn
