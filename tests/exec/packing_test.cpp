@@ -44,7 +44,7 @@ std::vector<Case> cases() {
        2},
       {"residual",
        [=](GraphBuilder& b) {
-         const TensorId x = b.max_pool(b.input("x", {2, 18, 12, 14}), {2});
+         const TensorId x = b.max_pool(b.input("x", {2, 18, 12, 16}), {2});
          b.output(b.relu(b.add(b.batch_norm(b.conv(x, 18, {3}, by_two)), b.max_pool(x, {2}))));
        },
        1},
@@ -66,10 +66,13 @@ std::vector<Case> cases() {
        },
        1},
       {"few_pixels",
-       [](GraphBuilder& b) {
-         b.output(norm(b, b.conv(b.input("x", {1, 130, 7, 7}), 258, {1}, {.bias = false})));
+       [=](GraphBuilder& b) {
+         const TensorId x = norm(b, b.conv(b.input("x", {1, 9, 14, 14}), 130, {3}, by_two));
+         const TensorId y = norm(b, b.conv(x, 258, {1}, {.bias = false}));
+         const TensorId z = b.conv(y, 70, {1}, {.stride = {2}});
+         b.output(b.max_pool(b.relu(b.add(z, b.conv(z, 70, {1}))), {2}));
        },
-       1, false},
+       4, false},
       {"winograd_tiles",
        [=](GraphBuilder& b) {
          b.output(norm(b, b.conv(b.input("x", {1, 40, 61, 47}), 37, {3}, same)));
@@ -134,7 +137,7 @@ TEST_P(PackedOperands, GiveWhatTheOthersGive) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, PackedOperands, ::testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& each) { return each.param.name; });
 
 class PackedNet : public ::testing::Test {
  protected:
@@ -199,7 +202,7 @@ TEST_F(PackedNet, PacksAgainWhatIsSetAgain) {
   const auto set_all = [&](Executor& executor) {
     executor.set<float>("conv_2.weight", weight);
     executor.set<float>("batch_norm_2.running_variance", twos);
-    executor.set<float>("batch_norm_2.scale", ones);
+    executor.set<float>("batch_norm_2.weight", ones);
   };
   set_all(executor_);
   set_all(expected_);
@@ -212,7 +215,7 @@ TEST_F(PackedNet, SaysWhatHasToBeSetToo) {
   const std::vector<float> weight(24 * 24 * 9, 0.01F), ones(24, 1);
   executor_.set<float>("conv_2.weight", weight);
   static_cast<void>(executor_.step());  // the others are still what they began as
-  executor_.set<float>("batch_norm_2.scale", ones);
+  executor_.set<float>("batch_norm_2.weight", ones);
   EXPECT_THAT(message_of([&] { static_cast<void>(executor_.step()); }),
               HasSubstr("'conv_2.weight' has to be set again"));
 }

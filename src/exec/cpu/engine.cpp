@@ -76,6 +76,7 @@ Makers make_packed_makers() {
   Makers makers = {};
 #ifdef ROCKMATE_WITH_ONEDNN
   add_packed_products(makers);
+  add_packed_pointwise(makers);
 #ifdef ROCKMATE_WITH_HIGHWAY
   add_onednn_winograd(makers);
 #endif

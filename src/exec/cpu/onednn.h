@@ -109,8 +109,9 @@ namespace rockmate::cpu {
 void add_onednn_convolutions(Makers& makers);
 void add_onednn_pointwise(Makers& makers);
 void add_onednn_products(Makers& makers);
-/// Linear layers whose weight is packed.
+/// Where the weight is packed.
 void add_packed_products(Makers& makers);
+void add_packed_pointwise(Makers& makers);
 void add_onednn_winograd(Makers& makers);
 
 }  // namespace rockmate::cpu

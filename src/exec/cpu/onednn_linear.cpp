@@ -1,6 +1,5 @@
 // Linear layers, their weight gradients, and products of matrices.
 
-#include <algorithm>
 #include <utility>
 
 #include "exec/cpu/families.h"
@@ -35,26 +34,45 @@ Prepared prepare(const KernelView& kernel, Product product, bool swapped = false
       return *std::move(prepared);
     }
   }
-  return {[by = Multiplication(std::move(product)), has_bias, swapped](const Run& run) {
+  const Multiplication by(std::move(product));
+  Prepared prepared{[=](const Run& run) {
     by.run({run.in<float>(swapped ? 1 : 0), run.in<float>(swapped ? 0 : 1),
             has_bias ? run.in<float>(2) : nullptr, run.addend<float>(), run.out<float>()},
            run.threads());
   }};
+  if (by.product().b_is_packed) prepared.packed.push_back(packed_operand(1, by));
+  return prepared;
+}
+
+Product linear_product(const KernelView& kernel) {
+  const Shape& x = kernel.shape();
+  const Shape& y = kernel.out_shape();
+  const bool transposed = kernel.attributes.flag("transpose_weight");
+  return {1,
+          extent(x, 0, x.size() - 1),
+          x.back(),
+          y.back(),
+          {x.back(), false},
+          {transposed ? x.back() : y.back(), transposed},
+          {0},
+          {0}};
 }
 
 std::optional<Prepared> make_linear(const KernelView& kernel, int) {
   if (!is_fit(kernel)) return std::nullopt;
-  const Shape& x = kernel.shape();
-  const Shape& y = kernel.out_shape();
-  const bool transposed = kernel.attributes.flag("transpose_weight");
-  return prepare(kernel, {1,
-                          extent(x, 0, x.size() - 1),
-                          x.back(),
-                          y.back(),
-                          {x.back(), false},
-                          {transposed ? x.back() : y.back(), transposed},
-                          {0},
-                          {0}});
+  return prepare(kernel, linear_product(kernel));
+}
+
+// Many rows hide what it costs to pack, and of very few the weight is read once, as it lies.
+std::optional<Prepared> make_packed_linear(const KernelView& kernel, int) {
+  constexpr std::int64_t kManyRows = 1024;
+  Product product = linear_product(kernel);
+  if (!is_float32(kernel) || rounds(kernel.attributes) || product.rows <= kMostProductRows ||
+      product.rows > kManyRows || product.inner * product.columns == 0) {
+    return std::nullopt;
+  }
+  product.b_is_packed = true;
+  return prepare(kernel, std::move(product));
 }
 
 // dw = x^T dy, or dy^T x where the weight is [out, in].
@@ -100,36 +118,6 @@ std::optional<Prepared> make_matmul(const KernelView& kernel, int) {
                           {b.back(), tb},
                           starts(a, y),
                           starts(b, y)});
-}
-
-// A weight [out, in], packed as the matrix [in, out]: what takes part transposed is copied in every
-// run.
-std::optional<Prepared> make_packed_linear(const KernelView& kernel, int) {
-  const bool transposed = kernel.attributes.flag("transpose_weight");
-  if (!is_float32(kernel) || !transposed || rounds(kernel.attributes)) return std::nullopt;
-  const Shape& x = kernel.shape();
-  const std::int64_t rows = extent(x, 0, x.size() - 1), in = x.back();
-  const std::int64_t out = kernel.out_shape().back();
-  if (rows <= kMostProductRows || in * out == 0) return std::nullopt;
-  Prepared prepared = prepare(kernel, {1, rows, in, out, {in, false}, {out, false}, {0}, {0}});
-  PackedOperand weight;
-  weight.packing = {1, {1}, aligned(Bytes(in * out * 4))};
-  weight.body = [in, out](const Run& run) {
-    constexpr std::int64_t kColumns = 64;
-    const float* const from = run.in<float>(1);
-    float* const to = run.out<float>();
-    parallel_for(run.threads(), (out + kColumns - 1) / kColumns, 1,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t i = 0; i < in; ++i) {
-                     for (std::int64_t o = begin * kColumns; o < std::min(end * kColumns, out);
-                          ++o) {
-                       to[i * out + o] = from[o * in + i];
-                     }
-                   }
-                 });
-  };
-  prepared.packed.push_back(std::move(weight));
-  return prepared;
 }
 
 }  // namespace

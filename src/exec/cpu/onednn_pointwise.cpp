@@ -86,8 +86,9 @@ std::optional<Pointwise> find_pointwise(const TensorType& x, const TensorType& y
   return Pointwise(x.shape, y.shape, attributes);
 }
 
-Product forward_product(const Pointwise& conv) {
-  return {1, conv.pixels(), conv.in, conv.out, {conv.in, false}, {conv.in, true}, {0}, {0}};
+Product forward_product(const Pointwise& conv, const TensorType& weight) {
+  return {1,   conv.pixels(), conv.in,          conv.out, {conv.in, false}, {conv.in, true},
+          {0}, {0},           is_packed(weight)};
 }
 
 bool has_few_pixels(const Pointwise& conv) {
@@ -102,7 +103,8 @@ std::optional<Prepared> make_forward(const KernelView& kernel, int) {
   if (!conv || !has_few_pixels(*conv)) return std::nullopt;
   const bool packs = conv->has_strides();
   const bool has_bias = kernel.inputs.size() > 2;
-  const auto body = [=, conv = *conv, by = Multiplication(forward_product(*conv))](const Run& run) {
+  const Multiplication by(forward_product(*conv, kernel.inputs[1]));
+  const auto body = [=, conv = *conv](const Run& run) {
     const float* x = run.in<float>(0);
     if (packs) {
       auto* packed = reinterpret_cast<float*>(run.workspace().data());
@@ -112,17 +114,20 @@ std::optional<Prepared> make_forward(const KernelView& kernel, int) {
     by.run({x, run.in<float>(1), has_bias ? run.in<float>(2) : nullptr, nullptr, run.out<float>()},
            run.threads());
   };
-  return Prepared{body, packs ? conv->packed_bytes() : Bytes()};
+  Prepared prepared{body, packs ? conv->packed_bytes() : Bytes()};
+  if (by.product().b_is_packed) prepared.packed.push_back(packed_operand(1, by));
+  return prepared;
 }
 
 // A product and what stands behind it, tile by tile. The result may lie on the addend, so with one
 // the product is made in the workspace.
 class FinishedProduct {
  public:
-  FinishedProduct(const Pointwise& conv, Epilogue epilogue, const FusedPart& part)
+  FinishedProduct(const Pointwise& conv, Epilogue epilogue, const FusedPart& part,
+                  const TensorType& weight)
       : conv_(conv),
         epilogue_(std::move(epilogue)),
-        by_(forward_product(conv)),
+        by_(forward_product(conv, weight)),
         x_(part.inputs[0]),
         weight_(part.inputs[1]) {
     if (part.inputs.size() > 2) bias_ = part.inputs[2];
@@ -135,6 +140,10 @@ class FinishedProduct {
   }
 
   [[nodiscard]] Bytes workspace() const { return workspace_; }
+  [[nodiscard]] std::vector<PackedOperand> packed() const {
+    if (!by_.product().b_is_packed) return {};
+    return {packed_operand(weight_, by_)};
+  }
 
   void run(const Run& run) const {
     const auto at = [&](Bytes offset) {
@@ -179,9 +188,8 @@ std::optional<Prepared> make_fused(const KernelView& kernel, int) {
   const auto conv =
       find_pointwise(*fused->x.type, *fused->y.type, *fused->weight.type, part.attributes);
   if (!conv || !has_few_pixels(*conv)) return std::nullopt;
-  FinishedProduct product(*conv, std::move(fused->epilogue), part);
-  const Bytes workspace = product.workspace();
-  return Prepared{[product = std::move(product)](const Run& run) { product.run(run); }, workspace};
+  const FinishedProduct product(*conv, std::move(fused->epilogue), part, *fused->weight.type);
+  return Prepared{[=](const Run& run) { product.run(run); }, product.workspace(), product.packed()};
 }
 
 std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
@@ -236,6 +244,11 @@ std::optional<Prepared> make_transposed(const KernelView& kernel, int) {
 }
 
 }  // namespace
+
+void add_packed_pointwise(Makers& makers) {
+  add(makers, {OpKind::kConv}, make_forward);
+  add(makers, {OpKind::kFused}, make_fused);
+}
 
 void add_onednn_pointwise(Makers& makers) {
   add(makers, {OpKind::kConv}, make_forward);

@@ -81,12 +81,36 @@ bool Multiplication::begin(const Addresses& to, const Tile& tile) const {
 
 void Multiplication::multiply(const Addresses& to, const Tile& tile) const {
   const bool adds = begin(to, tile);
+  const bool is_packed = product_.b_is_packed;
+  const std::int64_t b_first =
+      is_packed ? tile.column * product_.inner
+                : product_.b_starts[tile.product] + product_.b.at(0, tile.column);
   const dnnl_status_t status = dnnl_sgemm(
-      product_.a.letter(), product_.b.letter(), tile.rows, tile.columns, product_.inner, 1,
-      to.a + product_.a_starts[tile.product] + product_.a.at(tile.row, 0), product_.a.columns,
-      to.b + product_.b_starts[tile.product] + product_.b.at(0, tile.column), product_.b.columns,
+      product_.a.letter(), is_packed ? 'N' : product_.b.letter(), tile.rows, tile.columns,
+      product_.inner, 1, to.a + product_.a_starts[tile.product] + product_.a.at(tile.row, 0),
+      product_.a.columns, to.b + b_first, is_packed ? tile.columns : product_.b.columns,
       adds ? 1.0F : 0.0F, to.y + at(tile), product_.columns);
   ROCKMATE_CHECK(status == dnnl_success);
+}
+
+void Multiplication::pack(const float* b, float* to, int threads) const {
+  parallel_for(threads, column_count_, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      const Tile each = tile(t);
+      float* line = to + each.column * product_.inner;
+      for (std::int64_t i = 0; i < product_.inner; ++i, line += each.columns) {
+        for (std::int64_t c = 0; c < each.columns; ++c) {
+          line[c] = b[product_.b.at(i, each.column + c)];
+        }
+      }
+    }
+  });
+}
+
+PackedOperand packed_operand(std::size_t weight, const Multiplication& by) {
+  return {{weight, {weight}, by.packed_bytes()},
+          [=](const Run& run) { by.pack(run.in<float>(weight), run.out<float>(), run.threads()); },
+          {}};
 }
 
 }  // namespace rockmate::cpu::onednn

@@ -30,6 +30,8 @@ struct Product {
   std::int64_t products, rows, inner, columns;
   Matrix a, b;
   std::vector<std::int64_t> a_starts, b_starts;  ///< per product
+  /// Of one product: b lies as `Multiplication::pack` leaves it.
+  bool b_is_packed = false;
 };
 
 class Multiplication {
@@ -52,6 +54,13 @@ class Multiplication {
   void run(const Addresses& to, int threads,
            const std::function<void(const Tile&)>& finish = nullptr) const;
 
+  /// The columns of b for each tile of the result, one tile after another, row-major: what a tile
+  /// reads has no gaps, and nothing is turned over in a run. Of one product.
+  void pack(const float* b, float* to, int threads) const;
+  [[nodiscard]] Bytes packed_bytes() const {
+    return aligned(Bytes(product_.inner * product_.columns * 4));
+  }
+
   [[nodiscard]] const Product& product() const { return product_; }
   [[nodiscard]] std::int64_t tile_count() const {
     return product_.products * row_count_ * column_count_;
@@ -70,5 +79,8 @@ class Multiplication {
   std::int64_t rows_, columns_;            // of a tile
   std::int64_t row_count_, column_count_;  // of tiles
 };
+
+/// A kernel's operand number `weight` that is b of its product, packed for it.
+[[nodiscard]] PackedOperand packed_operand(std::size_t weight, const Multiplication& by);
 
 }  // namespace rockmate::cpu::onednn
