@@ -26,6 +26,16 @@ Bytes sum_of_activations(const TrainingGraph& graph) {
   return sum;
 }
 
+// Of parameters that were packed once.
+Bytes packed_bytes(const TrainingModel& model) {
+  Bytes sum;
+  for (const Source& source : model.sources) {
+    const TensorType& type = model.types[source.value];
+    if (type.format == MemoryFormat::kPacked) sum += type.bytes();
+  }
+  return sum;
+}
+
 double images_per_second(const InferenceOutcome& outcome) {
   const double seconds = median(outcome.seconds).count();
   return seconds > 0 ? static_cast<double>(outcome.batch) / seconds : 0;
@@ -68,6 +78,9 @@ std::string report(const InferenceJob& job, const InferenceOutcome& outcome) {
   table.row({"memory", to_string(outcome.planned),
              fmt::format("{} bytes planned, {} measured", outcome.planned.count(),
                          outcome.measured.count())});
+  table.row({"parameters", to_string(job.plan.static_bytes),
+             fmt::format("and inputs; {} of them packed for their kernels",
+                         to_string(packed_bytes(job.model)))});
   table.row({"activations", to_string(outcome.planned - job.plan.static_bytes),
              fmt::format("of {}, if all were kept", to_string(sum_of_activations(graph)))});
   for (const InferenceOutput& output : outcome.outputs) {
@@ -93,6 +106,7 @@ nlohmann::ordered_json to_json(const InferenceJob& job, const InferenceOutcome& 
       {"planned_bytes", outcome.planned.count()},
       {"measured_bytes", outcome.measured.count()},
       {"static_bytes", job.plan.static_bytes.count()},
+      {"packed_bytes", packed_bytes(job.model).count()},
       {"activation_bytes", sum_of_activations(job.model.graph).count()}};
   object["outputs"] = nlohmann::ordered_json::array();
   for (const InferenceOutput& output : outcome.outputs) {

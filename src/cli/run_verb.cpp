@@ -48,14 +48,34 @@ PlanResult plan_for(const RunFlags& flags, const TrainingGraph& graph) {
   return plan(graph, Budget::parse("100%"), options);
 }
 
+struct PlannedModel {
+  TrainingModel model;
+  PlanResult plan;
+};
+
+// Packed parameters may take more bytes than those that they are made of: where they do not fit, or
+// as few bytes as can be are wanted, nothing is packed.
+PlannedModel planned_model(const RunFlags& flags) {
+  TrainingOptions options = flags.model.training_options(flags.engine, flags.threads);
+  const Graph graph = load_forward_graph(flags.model);
+  const bool is_least = !flags.budget.empty() && Budget::parse(flags.budget).is_minimum();
+  if (!is_least) {
+    TrainingModel model = make_inference_model(graph, options);
+    PlanResult plan = plan_for(flags, model.graph);
+    if (plan || model.load == nullptr) return {std::move(model), std::move(plan)};
+  }
+  options.packings = nullptr;
+  TrainingModel model = make_inference_model(graph, options);
+  PlanResult plan = plan_for(flags, model.graph);
+  return {std::move(model), std::move(plan)};
+}
+
 ExitCode run_run(const RunFlags& flags) {
   if (!flags.budget.empty()) static_cast<void>(Budget::parse(flags.budget));
   std::vector<std::string> files = flags.model.inputs();
   files.push_back(flags.weights);
   check_outputs({flags.output}, files);
-  const TrainingOptions options = flags.model.training_options(flags.engine, flags.threads);
-  const TrainingModel model = make_inference_model(load_forward_graph(flags.model), options);
-  const PlanResult plan = plan_for(flags, model.graph);
+  const auto [model, plan] = planned_model(flags);
   if (!plan) {
     const NoPlan& none = plan.error();
     flags.json ? print_json(to_json(none)) : print(report(model.graph, none));

@@ -83,6 +83,11 @@ std::vector<Case> cases() {
          b.output(norm(b, b.conv(b.input("x", {1, 96, 19, 21}), 101, {3}, same)));
        },
        1, false},
+      {"winograd_many_tiles",
+       [=](GraphBuilder& b) {
+         b.output(norm(b, b.conv(b.input("x", {2, 24, 63, 65}), 24, {3}, same)));
+       },
+       0},
       {"linear",
        [](GraphBuilder& b) {
          const TensorId x = b.relu(b.linear(b.input("x", {37, 70}), 133));

@@ -65,7 +65,7 @@ void unify_formats(KernelView& kernel) {
   for (auto* types : {&kernel.inputs, &kernel.outputs}) {
     for (TensorType& type : *types) {
       const Shape& shape = type.shape;
-      if (shape.size() != 4) continue;
+      if (shape.size() != 4 || is_packed(type)) continue;
       if (shape[1] == 1 || shape[2] * shape[3] == 1) type.format = MemoryFormat::kChannelsLast;
     }
   }

@@ -5,7 +5,6 @@
 #include "exec/cpu/families.h"
 #include "exec/cpu/onednn_product.h"
 #include "exec/cpu/onednn_rounding.h"
-#include "exec/cpu/row_products.h"
 
 namespace rockmate::cpu {
 namespace {
@@ -65,9 +64,9 @@ std::optional<Prepared> make_linear(const KernelView& kernel, int) {
 
 // Many rows hide what it costs to pack, and of very few the weight is read once, as it lies.
 std::optional<Prepared> make_packed_linear(const KernelView& kernel, int) {
-  constexpr std::int64_t kManyRows = 1024;
+  constexpr std::int64_t kFewRows = 16, kManyRows = 1024;
   Product product = linear_product(kernel);
-  if (!is_float32(kernel) || rounds(kernel.attributes) || product.rows <= kMostProductRows ||
+  if (!is_float32(kernel) || rounds(kernel.attributes) || product.rows < kFewRows ||
       product.rows > kManyRows || product.inner * product.columns == 0) {
     return std::nullopt;
   }

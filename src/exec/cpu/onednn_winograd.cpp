@@ -109,8 +109,12 @@ std::optional<Prepared> make(const Convolution& conv) {
   if (conv.direction == Direction::kWeights) return prepare_weight_gradient(tiles);
   const bool flips = conv.direction == Direction::kData;
   const Operand& source = flips ? conv.y : conv.x;
-  return prepare(tiles,
-                 {source.index, conv.weight.index, conv.bias, flips, conv.epilogue, is_packed});
+  Prepared prepared =
+      prepare(tiles, {source.index, conv.weight.index, conv.bias, flips, conv.epilogue, is_packed});
+  // Many tiles hide the transform of the weight, which takes four times its bytes when it stays.
+  constexpr std::int64_t kManyTiles = 400;
+  if (tiles.count() > kManyTiles) prepared.packed.clear();
+  return prepared;
 }
 
 std::optional<Prepared> make_winograd(const KernelView& kernel, int) {
