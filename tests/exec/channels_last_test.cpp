@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -25,6 +26,33 @@ using Ids = std::vector<TensorId>;
 
 TensorId image(GraphBuilder& b, const std::string& name, const Shape& shape) {
   return b.parameter(name, shape, {Fill::Kind::kUniform, 2});
+}
+
+// Of two or four channels each, or as many as are left: rows longer than one run of pixels, strides
+// that share no pixels, windows whose columns are no neighbours or wider than what is read at once.
+void add_groups(std::vector<OpExample>& list, std::int64_t groups) {
+  using enum OpKind;
+  struct Case {
+    std::string name;
+    std::int64_t size;
+    Shape window, stride, padding, dilation;
+  };
+  const std::vector<Case> cases = {{"same", 4, {3}, {1}, {1}, {1}},
+                                   {"pairs", 2, {3}, {1}, {1}, {1}},
+                                   {"strided", 4, {3}, {2}, {1}, {1}},
+                                   {"long_strides", 4, {2, 3}, {1, 3}, {0, 2}, {1}},
+                                   {"gaps", 2, {1, 2}, {3, 4}, {0}, {1}},
+                                   {"dilated", 4, {3, 2}, {1}, {2, 1}, {2, 3}},
+                                   {"wide", 4, {2, 5}, {1}, {3, 1, 0, 2}, {1}}};
+  for (const Case& each : cases) {
+    ConvOptions options{.stride = each.stride, .padding = each.padding, .dilation = each.dilation};
+    options.groups = groups;
+    const std::int64_t c = groups * each.size;
+    list.push_back(
+        {fmt::format("groups_{}_{}", each.name, groups), kConv, [=](GraphBuilder& b) -> Ids {
+           return {b.conv(image(b, "x", {2, c, 9, 33}), c, each.window, options)};
+         }});
+  }
 }
 
 // What nets do with images of so many channels.
@@ -128,6 +156,7 @@ void add_examples(std::vector<OpExample>& list, std::int64_t c) {
 std::vector<OpExample> examples() {
   std::vector<OpExample> list;
   for (const std::int64_t channels : {1, 3, 16, 17, 24, 58}) add_examples(list, channels);
+  for (const std::int64_t groups : {3, 9}) add_groups(list, groups);
   // With weights large enough for products.
   for (const std::int64_t stride : {1, 3}) {
     list.push_back(
@@ -148,12 +177,21 @@ Bits reordered(const Bits& bits, const TensorType& type, bool back) {
   return result;
 }
 
-bool is_image(const TrainingModel& model, const Kernel& kernel, ValueId v) {
+// Of a convolution, or of one among parts.
+bool is_weight(const Kernel& kernel, ValueId v) {
   using enum OpKind;
-  const auto is = [&](OpKind kind) { return kernel.kind == kind; };
-  if ((is(kConv) || is(kConvTranspose)) && v == kernel.inputs[1]) return false;
-  if (is(kConvWeightGradient) && v == kernel.outputs[0]) return false;
-  return model.types[v].shape.size() == 4;
+  if (kernel.kind == kConv || kernel.kind == kConvTranspose) return v == kernel.inputs[1];
+  if (kernel.kind == kConvWeightGradient) return v == kernel.outputs[0];
+  if (kernel.kind != kFused) return false;
+  const auto& parts = kernel.attributes.parts().parts;
+  return std::any_of(parts.begin(), parts.end(), [&](const FusedPart& part) {
+    return part.kind == kConv && part.inputs[1] < kernel.inputs.size() &&
+           kernel.inputs[part.inputs[1]] == v;
+  });
+}
+
+bool is_image(const TrainingModel& model, const Kernel& kernel, ValueId v) {
+  return !is_weight(kernel, v) && model.types[v].shape.size() == 4;
 }
 
 // The parts of a fused kernel on channels-last images.

@@ -142,6 +142,18 @@ std::vector<Case> cases() {
          const TensorId x = b.conv(image(b, "x", {2, 8, 7, 6}), 32, {3}, options);
          return b.hard_swish(b.mul(image(b, "s", {1}), x));
        }},
+      {"small_groups_line_relu6", "conv sub mul add clip",
+       [](GraphBuilder& b) {
+         ConvOptions options{.stride = {1, 2}, .padding = {1}};
+         options.groups = 9;
+         return b.relu6(line(b, b.conv(image(b, "x", {2, 36, 40, 45}), 36, {3}, options), "n"));
+       }},
+      {"small_groups_of_one_image", "conv sub mul add relu",
+       [](GraphBuilder& b) {
+         ConvOptions options{.padding = {1}, .bias = false};
+         options.groups = 30;
+         return b.relu(line(b, b.conv(image(b, "x", {1, 60, 19, 18}), 60, {3}, options), "n"));
+       }},
       {"residual", "conv sub mul add add relu",
        [=](GraphBuilder& b) {
          const TensorId r = b.max_pool(image(b, "r", {2, 8, 20, 24}), {2});

@@ -37,6 +37,17 @@ std::vector<OpExample> examples() {
            return {b.conv(b.relu(x), channels, {5}, options)};
          }});
   }
+  for (const std::int64_t size : {2, 4}) {
+    for (const std::int64_t stride : {1, 2}) {
+      list.push_back(
+          {"groups", OpKind::kConv, [=](GraphBuilder& b) -> std::vector<TensorId> {
+             const TensorId x = b.parameter("x", {2, 7 * size, 9, 31}, {Fill::Kind::kUniform, 1});
+             ConvOptions options{.stride = {stride}, .padding = {1}};
+             options.groups = 7;
+             return {b.conv(b.relu(x), 7 * size, {3}, options)};
+           }});
+    }
+  }
   return list;
 }
 

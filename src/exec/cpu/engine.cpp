@@ -38,6 +38,8 @@ Makers make_makers() {
   add_few_row_kernels(makers);
   add_fused_kernels(makers);
   add_banded_convolutions(makers);
+  add_grouped_convolutions(makers);
+  add_grouped_weight_gradients(makers);
 #endif
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_products(makers);

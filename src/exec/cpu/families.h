@@ -17,6 +17,9 @@ void add_optimizer_kernels(Makers& makers);
 /// oneDNN tens of times as much.
 void add_large_depthwise_kernels(Makers& makers);
 void add_depthwise_kernels(Makers& makers);
+/// Convolutions of few channels in each group, which cost oneDNN two or three times as much.
+void add_grouped_convolutions(Makers& makers);
+void add_grouped_weight_gradients(Makers& makers);
 /// Linear layers of few rows.
 void add_few_row_kernels(Makers& makers);
 /// Fused kernels: depthwise convolutions with 1x1 ones around them, in bands of rows.
