@@ -31,6 +31,7 @@
 #include <optional>
 
 #include "graph/fusion/banded_convolutions.h"
+#include "graph/fusion/concatenations.h"
 #include "graph/fusion/group.h"
 #include "graph/fusion/pooled_convolution.h"
 #include "graph/fusion/rewrites.h"
@@ -321,6 +322,7 @@ void fuse(Tape& tape, const WantedTensors& wanted) {
   const std::vector<Step> original = tape.steps();
   const Bytes before = tape_peak(tape, original, wanted).bytes;
   split_batch_norms(tape);
+  split_statistics(tape, wanted);
   std::vector<Recomputed> recomputed = recompute_operands(tape);
   Grouping grouping(tape, wanted);
   for (const auto role : {FusionRole::kPointwise, FusionRole::kSweep, FusionRole::kMatrix}) {
@@ -333,7 +335,11 @@ void fuse(Tape& tape, const WantedTensors& wanted) {
                          [&](const Recomputed& each) { return grouping.are_apart(each); }));
     Grouping::Written written = grouping.write();
     const TapePeak peak = tape_peak(tape, written.steps, wanted);
-    if (peak.bytes <= before) return tape.set_steps(std::move(written.steps));
+    if (peak.bytes <= before) {
+      std::vector<Step> pieced = read_pieces(tape, written.steps, wanted);
+      const bool fits = tape_peak(tape, pieced, wanted).bytes <= before;
+      return tape.set_steps(fits ? std::move(pieced) : std::move(written.steps));
+    }
     const auto worst = nearest_group(grouping, written.labels, peak.step);
     if (!worst) return tape.set_steps(original);
     grouping.shrink(*worst);

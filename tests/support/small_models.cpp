@@ -21,6 +21,29 @@ Graph mixed_net() {
   return std::move(b).build();
 }
 
+Graph dense_net(const DenseNetSize& size) {
+  GraphBuilder b("dense");
+  const TensorId image = b.input("image", {size.batch, 3, size.image, size.image + 1});
+  const TensorId target = b.input("target", {size.batch}, DType::kInt64);
+  TensorId x = b.conv(image, size.width, {3}, {.padding = {1}, .bias = false});
+  for (const int layers : size.blocks) {
+    std::vector<TensorId> pieces = {x};
+    for (int layer = 0; layer < layers; ++layer) {
+      const TensorId all = b.relu(b.batch_norm(b.concat(pieces, 1)));
+      const TensorId hidden = b.conv(all, 2 * size.growth, {1}, {.bias = false});
+      pieces.push_back(
+          b.conv(b.relu(b.batch_norm(hidden)), size.growth, {3}, {.padding = {1}, .bias = false}));
+    }
+    x = b.conv(b.relu(b.batch_norm(b.concat(pieces, 1))), size.width, {1}, {.bias = false});
+    x = b.average_pool(x, {2}, {.stride = {2}});
+  }
+  x = b.flatten(b.global_average_pool(b.relu6(b.batch_norm(b.concat({x, x}, 1)))));
+  x = b.linear(x, 4);
+  b.output(x);
+  b.loss(b.cross_entropy(x, target));
+  return std::move(b).build();
+}
+
 std::vector<NamedModel> small_models() {
   std::vector<NamedModel> models;
   models.push_back({"mixed", mixed_net()});

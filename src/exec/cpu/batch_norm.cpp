@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/check.h"
+#include "exec/cpu/batch_norm_sums.h"
 #include "exec/cpu/families.h"
 #include "exec/parallel.h"
 #include "rockmate/training_model.h"
@@ -11,41 +11,9 @@
 namespace rockmate::cpu {
 namespace {
 
-// Rows are summed in parts that do not depend on the number of threads.
-struct Parts {
-  explicit Parts(const BatchNormShape& shape) : rows(shape.rows) {
-    constexpr std::int64_t kMost = 32;
-    constexpr std::int64_t kLeastElements = 32768;
-    const std::int64_t least = kLeastElements / std::max<std::int64_t>(1, shape.channels) + 1;
-    height = std::max((rows + kMost - 1) / kMost, least);
-    count = (rows + height - 1) / height;
-  }
-  [[nodiscard]] std::int64_t first(std::int64_t part) const { return part * height; }
-  [[nodiscard]] std::int64_t size(std::int64_t part) const {
-    return std::min(height, rows - first(part));
-  }
-  std::int64_t rows, height, count;
-};
-
-constexpr std::int64_t kFactors = 6;  // numbers per channel that passes read
-
-// Two sums per part and channel, then the factors.
-struct Workspace {
-  Workspace(const BatchNormShape& shape, const Parts& parts, std::span<std::byte> bytes)
-      : channels(shape.channels), sums(reinterpret_cast<double*>(bytes.data())) {
-    const Bytes sum_bytes = aligned(Bytes(parts.count * 2 * channels * 8));
-    factors = reinterpret_cast<float*>(bytes.data() + sum_bytes.count());
-    ROCKMATE_CHECK(static_cast<std::int64_t>(bytes.size()) >=
-                   sum_bytes.count() + kFactors * channels * 4);
-  }
-  [[nodiscard]] double* sum(std::int64_t part, std::int64_t which) const {
-    return sums + (part * 2 + which) * channels;
-  }
-  [[nodiscard]] float* factor(std::int64_t which) const { return factors + which * channels; }
-  std::int64_t channels;
-  double* sums;
-  float* factors;
-};
+float inverse_deviation(float variance, double epsilon) {
+  return static_cast<float>(1 / std::sqrt(static_cast<double>(variance) + epsilon));
+}
 
 template <class F>
 void for_each_rows(const BatchNormShape& shape, int threads, const F& body) {
@@ -54,19 +22,11 @@ void for_each_rows(const BatchNormShape& shape, int threads, const F& body) {
       [&](std::int64_t begin, std::int64_t end) { body(begin * shape.channels, end - begin); });
 }
 
-float inverse_deviation(float variance, double epsilon) {
-  return static_cast<float>(1 / std::sqrt(static_cast<double>(variance) + epsilon));
-}
-
-ChannelLine line_of(const Workspace& space) {
-  return {space.factor(0), space.factor(1), space.factor(2)};
-}
-
 }  // namespace
 
 Bytes batch_norm_workspace(const BatchNormShape& shape) {
-  return aligned(Bytes(Parts(shape).count * 2 * shape.channels * 8)) +
-         Bytes(kFactors * shape.channels * 4);
+  return aligned(Bytes(BatchNormParts(shape).count * 2 * shape.channels * 8)) +
+         Bytes(kNormFactors * shape.channels * 4);
 }
 
 void batch_norm_line(const BatchNormShape& shape, const BatchNormNumbers& by, float* center,
@@ -81,8 +41,8 @@ void batch_norm_line(const BatchNormShape& shape, const BatchNormNumbers& by, fl
 
 void batch_norm_statistics(const BatchNormShape& shape, const BatchNormForward& t, int threads,
                            std::span<std::byte> workspace) {
-  const Parts parts(shape);
-  const Workspace space(shape, parts, workspace);
+  const BatchNormParts parts(shape);
+  const BatchNormSpace space(shape, parts, workspace);
   parallel_for(threads, parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
       channel_moments(t.x + parts.first(p) * shape.channels, parts.size(p), shape.channels,
@@ -107,7 +67,7 @@ void batch_norm_statistics(const BatchNormShape& shape, const BatchNormForward& 
 void batch_norm_apply(const BatchNormShape& shape, const BatchNormNumbers& numbers, const float* x,
                       const float* addend, Clamp clamp, float* y, int threads,
                       std::span<std::byte> workspace) {
-  const Workspace space(shape, Parts(shape), workspace);
+  const BatchNormSpace space(shape, BatchNormParts(shape), workspace);
   batch_norm_line(shape, numbers, space.factor(0), space.factor(1), space.factor(2));
   for_each_rows(shape, threads, [&](std::int64_t at, std::int64_t rows) {
     channel_normalize(x + at, addend != nullptr ? addend + at : nullptr, line_of(space), clamp,
@@ -118,7 +78,7 @@ void batch_norm_apply(const BatchNormShape& shape, const BatchNormNumbers& numbe
 void batch_norm(const BatchNormShape& shape, const BatchNormForward& tensors, Clamp clamp,
                 int threads, std::span<std::byte> workspace) {
   BatchNormForward t = tensors;
-  const Workspace space(shape, Parts(shape), workspace);
+  const BatchNormSpace space(shape, BatchNormParts(shape), workspace);
   // Factors that the line does not take.
   if (t.mean == nullptr) t.mean = space.factor(3);
   if (t.variance == nullptr) t.variance = space.factor(4);
@@ -127,24 +87,8 @@ void batch_norm(const BatchNormShape& shape, const BatchNormForward& tensors, Cl
                    workspace);
 }
 
-// With n = (x - mean) inverse: dx = (g' - mean(g') - n mean(g' n)) inverse, where g' = scale g.
-void batch_norm_gradient(const BatchNormShape& shape, const BatchNormBackward& t, Clamp clamp,
-                         int threads, std::span<std::byte> workspace) {
-  const Parts parts(shape);
-  const Workspace space(shape, parts, workspace);
-  batch_norm_line(shape, {t.mean, t.variance, t.scale, t.bias}, space.factor(0), space.factor(1),
-                  space.factor(2));
-  const auto gate = [&](std::int64_t at) {
-    const auto from = [at](const float* p) { return p != nullptr ? p + at : nullptr; };
-    return Gate{clamp, from(t.y), from(t.addend), line_of(space)};
-  };
-  parallel_for(threads, parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t at = parts.first(p) * shape.channels;
-      channel_gradient_sums(t.dy + at, t.x + at, gate(at), space.factor(0), parts.size(p),
-                            shape.channels, space.sum(p, 0), space.sum(p, 1));
-    }
-  });
+void write_gradient_factors(const BatchNormShape& shape, const BatchNormParts& parts,
+                            const BatchNormBackward& t, const BatchNormSpace& space) {
   float* const a = space.factor(3);
   float* const b = space.factor(4);
   float* const c0 = space.factor(5);
@@ -164,10 +108,30 @@ void batch_norm_gradient(const BatchNormShape& shape, const BatchNormBackward& t
     b[c] = static_cast<float>(-slope * inverse * inverse * moment * share);
     c0[c] = static_cast<float>(-slope * sum * share);
   }
+}
+
+void batch_norm_gradient(const BatchNormShape& shape, const BatchNormBackward& t, Clamp clamp,
+                         int threads, std::span<std::byte> workspace) {
+  const BatchNormParts parts(shape);
+  const BatchNormSpace space(shape, parts, workspace);
+  batch_norm_line(shape, {t.mean, t.variance, t.scale, t.bias}, space.factor(0), space.factor(1),
+                  space.factor(2));
+  const auto gate = [&](std::int64_t at) {
+    const auto from = [at](const float* p) { return p != nullptr ? p + at : nullptr; };
+    return Gate{clamp, from(t.y), from(t.addend), line_of(space)};
+  };
+  parallel_for(threads, parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) {
+      const std::int64_t at = parts.first(p) * shape.channels;
+      channel_gradient_sums(t.dy + at, t.x + at, gate(at), space.factor(0), parts.size(p),
+                            shape.channels, space.sum(p, 0), space.sum(p, 1));
+    }
+  });
+  write_gradient_factors(shape, parts, t, space);
   if (t.dx == nullptr && t.daddend == nullptr) return;
   const auto from = [](float* p, std::int64_t at) { return p != nullptr ? p + at : nullptr; };
   for_each_rows(shape, threads, [&](std::int64_t at, std::int64_t rows) {
-    channel_gradient(t.dy + at, t.x + at, gate(at), {space.factor(0), a, b, c0}, from(t.dx, at),
+    channel_gradient(t.dy + at, t.x + at, gate(at), gradient_factors(space), from(t.dx, at),
                      from(t.daddend, at), rows, shape.channels);
   });
 }

@@ -37,6 +37,7 @@ Makers make_makers() {
   add_large_depthwise_kernels(makers);
   add_few_row_kernels(makers);
   add_fused_kernels(makers);
+  add_pieced_norms(makers);
   add_banded_convolutions(makers);
   add_grouped_convolutions(makers);
   add_grouped_weight_gradients(makers);

@@ -27,6 +27,9 @@ void add_banded_convolutions(Makers& makers);
 /// Fused kernels: batch norm's gradient behind that of a clamp, and point-wise parts in tiles.
 void add_fused_kernels(Makers& makers);
 
+/// Fused kernels: batch norm's gradient behind that of a clamp, of a concatenation.
+void add_pieced_norms(Makers& makers);
+
 /// Whether all inputs and outputs are float32.
 [[nodiscard]] bool is_float32(const KernelView& kernel);
 /// Whether all inputs and outputs lie in one order, whatever it is.

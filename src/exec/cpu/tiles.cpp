@@ -83,6 +83,13 @@ bool TileProgram::add_part(const KernelView& kernel, const FusedPart& part, std:
                       workspace(),
                       0});
     made.in.resize(1);
+  } else if (part.kind == OpKind::kConcat && part.attributes.integer("axis") == 1 &&
+             has_channels_inside(result)) {
+    auto pieces = Pieces::of(kernel, part.inputs);
+    if (!pieces) return false;
+    made.does = TilePart::Does::kGather;
+    made.pieces = *std::move(pieces);
+    made.in.clear();
   } else {
     return false;
   }
@@ -212,6 +219,9 @@ void TileProgram::run_tile(const Tile& tile) const {
         break;
       case TilePart::Does::kSelect:
         run_select(tile, part, y);
+        break;
+      case TilePart::Does::kGather:
+        part.pieces.gather(tile.run, tile.first(), tile.count(), y);
         break;
       case TilePart::Does::kDropout: {
         DropoutStream drawn = part.dropout;

@@ -8,17 +8,19 @@
 #include "exec/cpu/batch_norm.h"
 #include "exec/cpu/broadcast.h"
 #include "exec/cpu/kernel.h"
+#include "exec/cpu/pieces.h"
 
 namespace rockmate::cpu {
 
 /// One part, on the elements of a tile.
 struct TilePart {
-  enum class Does { kUnary, kBinary, kSelect, kDropout, kLine };
+  enum class Does { kUnary, kBinary, kSelect, kDropout, kLine, kGather };
   Does does = Does::kUnary;
   Unary unary = {};
   Binary binary = {};
   DropoutStream dropout = {};   ///< without seed and step
   std::size_t line = 0;         ///< which of the program's lines
+  Pieces pieces = {};           ///< of a concatenation
   std::vector<std::size_t> in;  ///< slots of the operands that lie beside the result
   std::size_t out = 0;          ///< slot
 };

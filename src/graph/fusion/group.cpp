@@ -5,6 +5,7 @@
 
 #include "graph/fused_layout.h"
 #include "graph/fusion/banded_convolutions.h"
+#include "graph/fusion/pieced_norm.h"
 #include "rockmate/training_model.h"
 
 namespace rockmate {
@@ -14,13 +15,14 @@ bool has(const auto& list, const auto& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-// Bytes of what lives only while a step runs. Bands of rows are negligible.
+// Bytes of what lives only while a step runs. Bands of rows and chunks of pixels are negligible.
 Bytes workspace_of(const Tape& tape, const Node& node) {
   if (node.kind != OpKind::kFused) return {};
   std::vector<const TensorType*> inputs;
   for (const TensorId t : node.inputs) inputs.push_back(&tape[t].tensor.type);
   const FusedParts& parts = node.attributes.parts();
-  return banded_convolutions(parts, inputs) ? Bytes() : FusedLayout(parts, inputs).workspace();
+  const bool is_streamed = banded_convolutions(parts, inputs) || pieced_norm(parts);
+  return is_streamed ? Bytes() : FusedLayout(parts, inputs).workspace();
 }
 
 // Follows what lives through a row of steps.
