@@ -187,6 +187,19 @@ void add_fused(std::vector<OpExample>& list) {
            return {b.tanh(b.where(allowed, b.sub(y, b.scalar(0.5)), b.exp(y)))};
          }});
   }
+  // Scores behind a mask: rows that fit into a tile, and longer ones.
+  for (const Shape& shape : {Shape{2, 3, 41, 37}, Shape{3, 1, 7, 2048}, Shape{5, 2051}}) {
+    for (const bool is_logarithm : {false, true}) {
+      list.push_back({fmt::format("scores_{}{}", shape.back(), is_logarithm ? "_log" : ""),
+                      OpKind::kFused, [=](GraphBuilder& b) -> Ids {
+                        const Shape square(shape.end() - 2, shape.end());
+                        TensorId x = b.add(b.scale(param(b, "x", shape), 0.125),
+                                           b.scale(param(b, "mask", square), 60));
+                        x = is_logarithm ? b.log_softmax(x) : b.softmax(x);
+                        return {b.dropout(x, 0.2)};
+                      }});
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "exec/cpu/families.h"
+#include "exec/cpu/line_spans.h"
 #include "graph/fused_layout.h"
 
 namespace rockmate::cpu {
@@ -23,6 +24,26 @@ bool is_plain(const TensorType& type) { return type.dtype == DType::kFloat32; }
 bool has_channels_inside(const TensorType& x) {
   return x.shape.size() >= 2 && x.shape[1] > 1 &&
          (x.format == MemoryFormat::kChannelsLast || extent(x.shape, 2, x.shape.size()) == 1);
+}
+
+// None: it is another part, or the rows are no spans that fit into a tile.
+std::optional<SoftmaxLine> softmax_of(const FusedPart& part, const TensorType& result) {
+  const auto rank = static_cast<std::int64_t>(result.shape.size());
+  const bool has_rows = rank > 0 && result.format == MemoryFormat::kRowMajor &&
+                        result.shape.back() > 1 && result.shape.back() <= kTile;
+  if (!has_rows || part.attributes.integer("axis", -1) != rank - 1) return std::nullopt;
+  switch (part.kind) {
+    case OpKind::kSoftmax:
+      return SoftmaxLine{.forward = softmax_line};
+    case OpKind::kLogSoftmax:
+      return SoftmaxLine{.forward = log_softmax_line};
+    case OpKind::kSoftmaxGradient:
+      return SoftmaxLine{.backward = softmax_gradient_line};
+    case OpKind::kLogSoftmaxGradient:
+      return SoftmaxLine{.backward = log_softmax_gradient_line};
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -90,6 +111,10 @@ bool TileProgram::add_part(const KernelView& kernel, const FusedPart& part, std:
     made.does = TilePart::Does::kGather;
     made.pieces = *std::move(pieces);
     made.in.clear();
+  } else if (const auto softmax = softmax_of(part, result)) {
+    made.does = TilePart::Does::kSoftmax;
+    made.softmax = *softmax;
+    needs_rows_ = true;
   } else {
     return false;
   }
@@ -123,6 +148,10 @@ bool TileProgram::place_slots(const KernelView& kernel) {
     Shape channels(kernel.out_shape().size() - 1, 1);
     channels.front() = line.shape.channels;
     beside.push_back({DType::kFloat32, channels});
+  }
+  if (needs_rows_) {  // a number for each row keeps them apart
+    beside.push_back({DType::kFloat32, kernel.outputs.front().shape});
+    beside.back().shape.back() = 1;
   }
   if (beside.size() > Broadcast::kMostOperands) return false;
   space_ = Broadcast::of(kernel.outputs.front(), beside);
@@ -220,6 +249,9 @@ void TileProgram::run_tile(const Tile& tile) const {
       case TilePart::Does::kSelect:
         run_select(tile, part, y);
         break;
+      case TilePart::Does::kSoftmax:
+        run_softmax(tile, part, y);
+        break;
       case TilePart::Does::kGather:
         part.pieces.gather(tile.run, tile.first(), tile.count(), y);
         break;
@@ -255,6 +287,19 @@ const float* TileProgram::span(const Tile& tile, std::size_t slot, float* y) con
     x.is_scalar ? std::fill_n(to, tile.columns, *row) : std::copy_n(row, tile.columns, to);
   }
   return y;
+}
+
+void TileProgram::run_softmax(const Tile& tile, const TilePart& part, float* y) const {
+  const std::int64_t n = tile.columns;
+  const float* const first = span(tile, part.in[0], y);
+  if (part.softmax.forward != nullptr) {
+    for (std::int64_t r = 0; r < tile.rows; ++r) part.softmax.forward(first + r * n, y + r * n, n);
+    return;
+  }
+  const Operand second = operand(tile, part.in[1]);
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    part.softmax.backward(first + r * n, second.data + r * second.stride, y + r * n, n);
+  }
 }
 
 void TileProgram::run_select(const Tile& tile, const TilePart& part, float* y) const {

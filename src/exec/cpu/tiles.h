@@ -1,5 +1,6 @@
 // Point-wise parts of a fused kernel, tile by tile: a few thousand elements go through all parts
-// while they stay in the nearest cache; what parts hand to each other never reaches memory.
+// while they stay in the nearest cache; what parts hand to each other never reaches memory. Softmax
+// and its gradient along rows that fit into a tile are as good as point-wise.
 #pragma once
 
 #include <optional>
@@ -12,15 +13,22 @@
 
 namespace rockmate::cpu {
 
+/// Of one row: softmax, or its gradient, whose operands are two; or the same of its logarithm.
+struct SoftmaxLine {
+  void (*forward)(const float* x, float* y, std::int64_t n) = nullptr;
+  void (*backward)(const float* dy, const float* y, float* dx, std::int64_t n) = nullptr;
+};
+
 /// One part, on the elements of a tile.
 struct TilePart {
-  enum class Does { kUnary, kBinary, kSelect, kDropout, kLine, kGather };
+  enum class Does { kUnary, kBinary, kSelect, kDropout, kLine, kGather, kSoftmax };
   Does does = Does::kUnary;
   Unary unary = {};
   Binary binary = {};
-  DropoutStream dropout = {};   ///< without seed and step
-  std::size_t line = 0;         ///< which of the program's lines
-  Pieces pieces = {};           ///< of a concatenation
+  DropoutStream dropout = {};  ///< without seed and step
+  std::size_t line = 0;        ///< which of the program's lines
+  Pieces pieces = {};          ///< of a concatenation
+  SoftmaxLine softmax = {};
   std::vector<std::size_t> in;  ///< slots of the operands that lie beside the result
   std::size_t out = 0;          ///< slot
 };
@@ -49,6 +57,7 @@ class TileProgram {
   void run_panel(const Run& run, const Broadcast::Panel& panel) const;
   void run_tile(const Tile& tile) const;
   void run_select(const Tile& tile, const TilePart& part, float* y) const;
+  void run_softmax(const Tile& tile, const TilePart& part, float* y) const;
   [[nodiscard]] Operand operand(const Tile& tile, std::size_t slot) const;
   [[nodiscard]] const std::uint8_t* condition(const Tile& tile, std::size_t slot,
                                               std::int64_t row) const;
@@ -66,6 +75,7 @@ class TileProgram {
   std::vector<Place> places_;
   std::vector<std::size_t> space_inputs_;  // inputs of the kernel
   std::optional<Broadcast> space_;
+  bool needs_rows_ = false;  // tiles have whole ones
 };
 
 }  // namespace rockmate::cpu
