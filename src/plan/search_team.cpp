@@ -22,7 +22,8 @@ constexpr double kRoundsToFit = 3;
 constexpr int kLastHeat = 2;
 constexpr std::size_t kFinalists = 2;
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
-constexpr int kMostDoublings = 20;
+// Of a round that grows on, per op of the graph: small graphs gain more from further starts.
+constexpr std::uint64_t kMostMovesPerOp = 10'000;
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
@@ -33,7 +34,7 @@ bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
 
 SearchTeam::SearchTeam(const TrainingGraph& graph, const PlanOptions& options, Bytes budget,
                        Bytes floor, std::vector<SearchStart> starts)
-    : options_(options) {
+    : options_(options), ops_(graph.ops().size()) {
   for (SearchStart& start : starts) {
     const std::uint64_t seed = (options.seed << 8) + lanes_.size();
     lanes_.emplace_back(graph, options, budget, floor, std::move(start), seed);
@@ -64,7 +65,8 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     share_best();
     const bool is_easy = fills_time && best_;
     if (k == kLastHeat) keep_finalists(is_easy ? std::min(kFinalists, threads()) : kFinalists);
-    if (doublings < (is_easy ? kMostDoublings : kGrowingRounds - 1)) ++doublings;
+    const bool may_grow_on = is_easy && moves < kMostMovesPerOp * ops_;
+    if (doublings + 1 < kGrowingRounds || may_grow_on) ++doublings;
     took = Clock::now() - began;
     began += took;
     if (team.progress) team.progress(best_);

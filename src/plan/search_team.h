@@ -40,6 +40,7 @@ class SearchTeam {
   [[nodiscard]] std::size_t threads() const;
 
   const PlanOptions& options_;
+  std::size_t ops_;
   std::vector<Lane> lanes_;
   std::optional<FoundPlan> best_;
 };
