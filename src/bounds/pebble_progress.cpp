@@ -5,14 +5,10 @@
 #include "base/check.h"
 
 namespace rockmate {
-namespace {
 
-constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15;
-
-}  // namespace
-
-std::uint64_t Pebbles::hash() const {
-  std::uint64_t hash = 0;
+std::uint64_t Pebbles::hash(std::uint64_t seed) const {
+  constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15;
+  std::uint64_t hash = seed;
   for (const std::uint64_t word : words_) {
     hash = (hash ^ word) * kMix;
     hash ^= hash >> 29;

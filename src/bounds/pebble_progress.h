@@ -23,7 +23,7 @@ class Pebbles {
   void remove(std::size_t rank) { words_[rank / 64] &= ~(std::uint64_t{1} << rank % 64); }
   [[nodiscard]] bool is_within(const Pebbles& other) const { return (*this - other).is_empty(); }
   [[nodiscard]] bool is_empty() const { return *this == Pebbles(); }
-  [[nodiscard]] std::uint64_t hash() const;
+  [[nodiscard]] std::uint64_t hash(std::uint64_t seed) const;
   bool operator==(const Pebbles&) const = default;
 
   Pebbles& operator|=(const Pebbles& other) {

@@ -19,7 +19,7 @@ constexpr std::size_t kNextEnds = 4;
 }  // namespace
 
 std::size_t PebbleSearch::StateHash::operator()(const State& state) const {
-  return state.live.hash() + state.progress * std::size_t{0x9E3779B97F4A7C15};
+  return state.live.hash(state.progress);
 }
 
 bool PebbleSearch::Entry::operator<(const Entry& other) const {
@@ -69,7 +69,8 @@ void PebbleSearch::start() { reach({}, number_of(std::vector<bool>(board_.moves.
 void PebbleSearch::start_at(OpId op, std::vector<bool> ops_run) {
   const PebbleProgress before(board_, ops_run);
   ops_run[op.index()] = true;
-  run(op, number_of(std::move(ops_run)), 0, before.made & before.useful);
+  const Pebbles live = before.made & before.useful;
+  run(op, number_of(std::move(ops_run)), 0, live, board_.bytes_of(live));
 }
 
 // All that is missing once more, and what that takes: from the latest op to the earliest, so that
@@ -111,10 +112,11 @@ void PebbleSearch::reach(const Pebbles& live, std::uint32_t progress, double sec
 }
 
 // `live`: pebbles before the op runs; more than there is room for are taken away.
-void PebbleSearch::run(OpId op, std::uint32_t next, double seconds, const Pebbles& live) {
+void PebbleSearch::run(OpId op, std::uint32_t next, double seconds, const Pebbles& live,
+                       Bytes live_bytes) {
   const PebbleBoard::Move& rules = board_.moves[op];
   if (!rules.needs.is_within(live)) return;
-  Move move{op, next, seconds, live, live, board_.bytes_of(live) + rules.workspace};
+  Move move{op, next, seconds, live, live, live_bytes + rules.workspace};
   place_outputs(move, 0, steps_[next].progress.useful);
 }
 
@@ -175,12 +177,12 @@ void PebbleSearch::take_away(Move& move, std::size_t first, Bytes excess, Bytes 
   }
 }
 
-bool PebbleSearch::runs_at_once(const State& state, double seconds) {
+bool PebbleSearch::runs_at_once(const State& state, Bytes live_bytes, double seconds) {
   const PebbleProgress& progress = steps_[state.progress].progress;
   for (std::size_t i = 0; i < progress.ready.size(); ++i) {
     const PebbleBoard::Move& move = board_.moves[progress.ready[i]];
     if (!move.only_frees || !move.needs.is_within(state.live)) continue;
-    if (board_.bytes_of(state.live) + move.workspace > room_) continue;
+    if (live_bytes + move.workspace > room_) continue;
     reach(state.live, after_first_run(state.progress, i), seconds);
     return true;
   }
@@ -188,17 +190,19 @@ bool PebbleSearch::runs_at_once(const State& state, double seconds) {
 }
 
 void PebbleSearch::expand(const State& state, double seconds) {
-  if (runs_at_once(state, seconds)) return;
+  const Bytes live_bytes = board_.bytes_of(state.live);
+  if (runs_at_once(state, live_bytes, seconds)) return;
   const PebbleProgress& progress = steps_[state.progress].progress;
   for (std::size_t i = 0; i < progress.ready.size(); ++i) {
-    run(progress.ready[i], after_first_run(state.progress, i), seconds, state.live);
+    run(progress.ready[i], after_first_run(state.progress, i), seconds, state.live, live_bytes);
   }
   for (const OpId op : progress.again) {
     const auto& outputs = board_.moves[op].outputs;
     const bool makes_some = std::any_of(outputs.begin(), outputs.end(), [&](const auto& output) {
       return progress.useful.has(output.rank) && !state.live.has(output.rank);
     });
-    if (makes_some) run(op, state.progress, seconds + board_.moves[op].seconds, state.live);
+    if (!makes_some) continue;
+    run(op, state.progress, seconds + board_.moves[op].seconds, state.live, live_bytes);
   }
 }
 

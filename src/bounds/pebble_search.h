@@ -80,8 +80,8 @@ class PebbleSearch {
   bool is_over();
   [[nodiscard]] std::uint64_t used() const;
   void expand(const State& state, double seconds);
-  bool runs_at_once(const State& state, double seconds);
-  void run(OpId op, std::uint32_t next, double seconds, const Pebbles& live);
+  bool runs_at_once(const State& state, Bytes live_bytes, double seconds);
+  void run(OpId op, std::uint32_t next, double seconds, const Pebbles& live, Bytes live_bytes);
   void place_outputs(Move& move, std::size_t output, const Pebbles& useful);
   void make_room(const Move& move);
   void take_away(Move& move, std::size_t first, Bytes excess, Bytes least);

@@ -8,7 +8,6 @@
 #include "bounds/moment_bound.h"
 #include "rockmate/plan.h"
 #include "support/exhaustive.h"
-#include "support/random_graph.h"
 
 namespace rockmate {
 namespace {
@@ -22,10 +21,7 @@ TEST(MomentBoundSlow, NeverExceedsTheOptimum) {
   const auto solver = first_solver();
   int cases = 0, above_plain = 0, met = 0;
   for (std::uint64_t seed = 1000; seed < 4000; ++seed) {
-    const TrainingGraph graph =
-        testing::random_graph(seed, {.forward_ops = 2 + static_cast<int>(seed % 4),
-                                     .updates = seed % 3 == 0,
-                                     .statistics = seed % 5 == 0});
+    const TrainingGraph graph = testing::small_random_graph(seed);
     const auto front = testing::exhaustive_front(graph, 5'000);
     if (!front) continue;
     const MomentBounds bounds(graph);

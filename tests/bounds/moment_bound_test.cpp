@@ -14,12 +14,6 @@
 namespace rockmate {
 namespace {
 
-TrainingGraph some_graph(std::uint64_t seed) {
-  return testing::random_graph(seed, {.forward_ops = 2 + static_cast<int>(seed % 4),
-                                      .updates = seed % 3 == 0,
-                                      .statistics = seed % 5 == 0});
-}
-
 // All that may stand in a list of options: no solver, and each that is linked.
 std::vector<std::unique_ptr<MilpSolver>> solvers_and_none() {
   std::vector<std::unique_ptr<MilpSolver>> all(1);
@@ -32,7 +26,7 @@ TEST(MomentBound, NeverExceedsTheOptimumAndOftenMeetsIt) {
   int cases = 0;
   std::vector<int> met(solvers.size()), above_plain(solvers.size());
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
-    const TrainingGraph graph = some_graph(seed);
+    const TrainingGraph graph = testing::small_random_graph(seed);
     const auto front = testing::exhaustive_front(graph, 5'000);
     if (!front) continue;
     const MomentBounds bounds(graph);
@@ -63,7 +57,7 @@ TEST(MomentBound, ProvesAKnownPlanTheBestAsOftenAsWithoutKnowingIt) {
   for (const Solver name : linked_solvers()) {
     const auto solver = make_solver(name);
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
-      const TrainingGraph graph = some_graph(seed);
+      const TrainingGraph graph = testing::small_random_graph(seed);
       const auto front = testing::exhaustive_front(graph, 5'000);
       if (!front) continue;
       const MomentBounds bounds(graph);
@@ -95,7 +89,7 @@ TEST(MomentBound, ProvesAKnownPlanTheBestAsOftenAsWithoutKnowingIt) {
 TEST(MomentBound, KnowsABudgetThatNoPlanKeeps) {
   int judged = 0, known = 0;
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
-    const TrainingGraph graph = some_graph(seed);
+    const TrainingGraph graph = testing::small_random_graph(seed);
     const auto front = testing::exhaustive_front(graph, 5'000);
     if (!front) continue;
     ++judged;

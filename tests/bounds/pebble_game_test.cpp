@@ -7,23 +7,16 @@
 
 #include "rockmate/schedule.h"
 #include "support/exhaustive.h"
-#include "support/random_graph.h"
 #include "support/revolve.h"
 
 namespace rockmate {
 namespace {
 
-TrainingGraph some_graph(std::uint64_t seed) {
-  return testing::random_graph(seed, {.forward_ops = 2 + static_cast<int>(seed % 4),
-                                      .updates = seed % 3 == 0,
-                                      .statistics = seed % 5 == 0});
-}
-
 // The graph, and all points of its exact trade of bytes against seconds.
 template <class Visit>
 void for_each_point(std::uint64_t seeds, const Visit& visit) {
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-    const TrainingGraph graph = some_graph(seed);
+    const TrainingGraph graph = testing::small_random_graph(seed);
     const auto front = testing::exhaustive_front(graph, 5'000);
     if (!front) continue;
     const MomentFacts facts(graph);
@@ -78,7 +71,7 @@ TEST(PebbleGame, FindsNothingFasterThanTheBestPlan) {
 TEST(PebbleGame, KnowsABudgetThatNoPlanKeeps) {
   int refused = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    const TrainingGraph graph = some_graph(seed);
+    const TrainingGraph graph = testing::small_random_graph(seed);
     const auto front = testing::exhaustive_front(graph, 5'000);
     if (!front) continue;
     const MomentFacts facts(graph);

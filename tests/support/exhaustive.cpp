@@ -11,6 +11,8 @@
 #include <set>
 #include <tuple>
 
+#include "support/random_graph.h"
+
 namespace rockmate::testing {
 namespace {
 
@@ -248,6 +250,12 @@ class Search {
 std::optional<std::vector<ParetoPoint>> exhaustive_front(const TrainingGraph& graph,
                                                          std::size_t max_labels, RunOrder order) {
   return Search(graph, max_labels, order).run();
+}
+
+TrainingGraph small_random_graph(std::uint64_t seed) {
+  return random_graph(seed, {.forward_ops = 2 + static_cast<int>(seed % 4),
+                             .updates = seed % 3 == 0,
+                             .statistics = seed % 5 == 0});
 }
 
 }  // namespace rockmate::testing

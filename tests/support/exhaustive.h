@@ -33,4 +33,7 @@ enum class RunOrder : std::uint8_t {
 [[nodiscard]] std::optional<std::vector<ParetoPoint>> exhaustive_front(
     const TrainingGraph& graph, std::size_t max_labels = 300'000, RunOrder order = RunOrder::kAny);
 
+/// A random graph with everything that the format has, mostly small enough for that.
+[[nodiscard]] TrainingGraph small_random_graph(std::uint64_t seed);
+
 }  // namespace rockmate::testing
