@@ -1,6 +1,6 @@
 // What runs ops: an engine turns a kernel into something that can be called with addresses.
 //
-// The contract, for every engine; tests/exec/engine_conformance_test.cpp holds each of them to it:
+// The contract; tests/exec/engine_conformance_slow_test.cpp holds every engine to it:
 // - A run reads nothing but its inputs, and writes every byte of the outputs that it is asked for,
 //   the inputs that the kernel updates, its workspace, and nothing else. It allocates nothing that
 //   grows with the tensors: what it needs besides is its workspace.

@@ -40,6 +40,40 @@ TEST(MomentBoundSlow, NeverExceedsTheOptimum) {
   EXPECT_GT(met, cases / 2);
 }
 
+TEST(MomentBoundSlow, ProvesAKnownPlanTheBestAsOftenAsWithoutKnowingIt) {
+  int proven = 0, lower = 0;
+  for (const Solver name : linked_solvers()) {
+    const auto solver = make_solver(name);
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+      const TrainingGraph graph = testing::small_random_graph(seed);
+      const auto front = testing::exhaustive_front(graph, 5'000);
+      if (!front) continue;
+      const MomentBounds bounds(graph);
+      for (const testing::ParetoPoint& point : *front) {
+        for (const double slower : {1.0, 1.05}) {
+          const Seconds known(point.seconds.count() * slower);
+          const MomentBound all = bounds.at(point.peak, {.solver = solver.get()});
+          const MomentBound some = bounds.at(point.peak, {.solver = solver.get(), .known = known});
+          EXPECT_LE(some.seconds.count(), all.seconds.count() + 1e-9);
+          const MomentBound prices = bounds.at(point.peak);
+          const MomentBound near =
+              bounds.at(point.peak, {.solver = solver.get(), .known = known, .known_within = 0.02});
+          const bool is_near = known.count() <= prices.seconds.count() * 1.02;
+          EXPECT_EQ(near.seconds, is_near ? some.seconds : prices.seconds);
+          lower += some.seconds.count() < all.seconds.count() - 1e-9;
+          if (all.seconds.count() < known.count() * (1 - 1e-9)) continue;
+          ++proven;
+          EXPECT_GE(some.seconds.count(), known.count() * (1 - 1e-9)) << graph;
+        }
+      }
+    }
+  }
+  if (!linked_solvers().empty()) {
+    EXPECT_GT(proven, 30);
+    EXPECT_GT(lower, 0);
+  }
+}
+
 // Overheads in percent: a bound that has been shown, and a plan that has been found.
 struct Known {
   const char* graph;
