@@ -22,6 +22,7 @@ missing.
 import argparse
 import fnmatch
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -36,6 +37,7 @@ PYTHON = "/usr/bin/python3"  # the one that Debian's packages are of
 BATCHES = {"resnet18": 8, "resnet50": 8, "densenet121": 8, "vgg16": 8, "unet": 2,
            "mobilenet_v2": 16, "mnasnet0_5": 16, "shufflenet_v2_x0_5": 32, "gpt2_small": 2,
            "mlp": 256}
+LEAST_TURN = 0.5  # seconds of steps: caches and clocks settle
 HALVED = ["resnet50", "densenet121", "gpt2_small"]
 ROWS = [f"{what}/{name}" for what in ("train", "run1", "run32", "bytes") for name in BATCHES] + [
     f"half/{name}" for name in HALVED]
@@ -52,7 +54,8 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", default=["*"], metavar="PATTERN")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side, at most")
-    parser.add_argument("--steps", type=int, default=3, help="timed steps in a turn")
+    parser.add_argument("--steps", type=int, default=3,
+                        help="timed steps in a turn, at least: it takes half a second or more")
     parser.add_argument("--seconds", type=float, default=120,
                         help="no new turn begins after so many seconds of a row, but for the second")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -271,10 +274,9 @@ class Rockmate:
                  "50%", "--work-limit", 500, "-o", plan)
         return plan
 
-    def steps(self):
-        """The first step touches memory for the first time."""
-        count = self.options.steps + 1
-        outcome = rockmate(self.options, *self.line, count)
+    def steps(self, count):
+        """The median; the first step touches memory for the first time."""
+        outcome = rockmate(self.options, *self.line, count + 1)
         self.bytes = outcome["measured_bytes"]
         if "steps" in outcome:
             return statistics.median(step["seconds"] for step in outcome["steps"][1:])
@@ -285,13 +287,14 @@ def race(row, file, options):
     start = time.monotonic()
     pytorch = PyTorch(row, options)
     ours = Rockmate(row, file, options)
+    count = max(options.steps, math.ceil(LEAST_TURN / min(pytorch.ask(options.steps))))
     own, theirs, shares = [], [], []
     for turn in range(options.rounds):
         if turn > 1 and time.monotonic() - start > options.seconds:
             break
-        theirs.append(statistics.median(pytorch.ask(options.steps)))
+        theirs.append(statistics.median(pytorch.ask(count)))
         peak = pytorch.ask("probe")
-        own.append(ours.steps())
+        own.append(ours.steps(count))
         peak = max(peak, pytorch.ask("probe"))
         shares.append(ours.flops / own[-1] / peak)
     pytorch.close()
