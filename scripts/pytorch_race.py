@@ -278,9 +278,8 @@ class Rockmate:
         """The median; the first step touches memory for the first time."""
         outcome = rockmate(self.options, *self.line, count + 1)
         self.bytes = outcome["measured_bytes"]
-        if "steps" in outcome:
-            return statistics.median(step["seconds"] for step in outcome["steps"][1:])
-        return outcome["seconds"]  # the median of all
+        seconds = outcome.get("run_seconds") or [step["seconds"] for step in outcome["steps"]]
+        return statistics.median(seconds[1:])
 
 
 def race(row, file, options):

@@ -114,6 +114,8 @@ nlohmann::ordered_json to_json(const InferenceJob& job, const InferenceOutcome& 
                                  {"dtype", to_string(output.type.dtype)},
                                  {"shape", output.type.shape}});
   }
+  object["run_seconds"] = nlohmann::ordered_json::array();
+  for (const Seconds each : outcome.seconds) object["run_seconds"].push_back(each.count());
   if (job.options.time_ops) object["ops"] = to_json(timed_ops(job.model, outcome.op_times));
   return object;
 }

@@ -65,6 +65,7 @@ TEST_F(RunVerb, WritesTheOutputsOfAllSamples) {
     EXPECT_EQ(found["samples"], 5);
     EXPECT_EQ(found["runs"], 3);
     EXPECT_EQ(found["planned_bytes"], found["measured_bytes"]);
+    EXPECT_EQ(found["run_seconds"].size(), found["runs"]);
     EXPECT_EQ(found["outputs"][0]["shape"], json({5, 3}));
     const std::string npy = testing::read_text(output);
     EXPECT_THAT(npy, HasSubstr("'descr': '<f4', 'fortran_order': False, 'shape': (5, 3, )"));
