@@ -32,15 +32,16 @@ WinogradTiles::Where WinogradTiles::at(const Shape& shape, std::int64_t tile, st
 
 bool takes_bands(const WinogradTiles& tiles) { return 2 * tiles.count() <= tiles.out(); }
 
-// Larger chunks read the weights less often.
+// Larger chunks read the weights less often. Parts are as many as keep two threads busy alike, and
+// so are the tiles of chunks.
 WinogradDeal deal_tiles(const WinogradTiles& tiles) {
   constexpr std::int64_t kLeastChunk = 64;
   const std::int64_t of_tile = kWinogradPoints * (tiles.in() + tiles.out()) * 4;
   const std::int64_t chunk = std::max(kLeastChunk, kCache / of_tile / 16 * 16);
   const std::int64_t count = tiles.count();
-  const std::int64_t parts =
-      std::clamp<std::int64_t>(count / chunk, std::min<std::int64_t>(2, count), kMostWinogradParts);
-  return {count, parts, std::min(chunk, ceil_div(count, parts))};
+  const std::int64_t parts = std::min(count, count / chunk > 2 ? kMostWinogradParts : 2);
+  const std::int64_t of_part = ceil_div(count, parts);
+  return {count, parts, ceil_div(of_part, ceil_div(of_part, chunk))};
 }
 
 WinogradDeal deal_bands(const WinogradTiles& tiles) {

@@ -55,16 +55,24 @@ class WinogradTiles {
   std::int64_t above_, left_, down_, across_;
 };
 
+/// Of a part. Those that one thread runs one behind another are of one lane, whose buffers are then
+/// in its cache: the first part of them.
+struct WinogradPiece {
+  std::int64_t part, lane, first, size;
+};
+
 /// [0, count) in so many parts, and each of them in pieces of at most `piece`.
 struct WinogradDeal {
   [[nodiscard]] std::int64_t first(std::int64_t part) const { return count * part / parts; }
-  /// Calls body(part, first, size) for all pieces, parts side by side.
+  /// Calls body(piece) for all pieces, parts side by side.
   template <class F>
   void for_each(int threads, const F& body) const {
-    parallel_for(threads, parts, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t p = begin; p < end; ++p) {
+    parallel_for(threads, parts, 1, [&](std::int64_t lane, std::int64_t end) {
+      for (std::int64_t p = lane; p < end; ++p) {
         const std::int64_t last = first(p + 1);
-        for (std::int64_t i = first(p); i < last; i += piece) body(p, i, std::min(piece, last - i));
+        for (std::int64_t i = first(p); i < last; i += piece) {
+          body(WinogradPiece{p, lane, i, std::min(piece, last - i)});
+        }
       }
     });
   }
@@ -87,7 +95,7 @@ class WinogradSpace {
   [[nodiscard]] static float* at(const Run& run, Bytes offset) {
     return reinterpret_cast<float*>(run.workspace().data() + offset.count());
   }
-  /// Of points of so many numbers for each part.
+  /// Of points of so many numbers for each part, or lane.
   [[nodiscard]] static float* of_part(const Run& run, Bytes offset, std::int64_t part,
                                       std::int64_t count) {
     return at(run, offset) + part * kWinogradPoints * count;

@@ -17,7 +17,7 @@ class ByImages {
     shift_ = space_.numbers(out);
     if (!images.is_packed) {
       scale_ = space_.numbers(out);
-      // A part's own, unless parts share it.
+      // A lane's own, unless parts share it.
       weights_ = space_.points(in_bands_ ? deal_.parts * in * deal_.piece : in * out);
     }
     spread_ = space_.points(in_bands_ ? tiles.count() * in : deal_.parts * deal_.piece * in);
@@ -57,8 +57,9 @@ class ByImages {
     }
     float* const to = run.out<float>();
     if (!in_bands_) return transform_all(run, scale, to);
-    deal_.for_each(run.threads(), [&](std::int64_t, std::int64_t first, std::int64_t width) {
-      winograd_weight(weight(run, first, width, scale), 0, tiles_.in(), to + of_band(first));
+    deal_.for_each(run.threads(), [&](const WinogradPiece& band) {
+      winograd_weight(weight(run, band.first, band.size, scale), 0, tiles_.in(),
+                      to + of_band(band.first));
     });
   }
   [[nodiscard]] std::int64_t of_band(std::int64_t channel) const {
@@ -77,12 +78,12 @@ class ByImages {
     if (!images_.is_packed) transform_all(run, scale, space_.at(run, weights_));
     const float* const weights =
         images_.is_packed ? run.in<float>(images_.weight) : space_.at(run, weights_);
-    deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t count) {
-      float* const spread = space_.of_part(run, spread_, part, deal_.piece * in);
-      float* const results = space_.of_part(run, results_, part, deal_.piece * out);
-      spread_tiles(run, first, count, 0, count, spread);
-      multiply({count, in, out, false, count * in, in}, spread, weights, results);
-      finish_tiles(run, first, count, 0, out, results);
+    deal_.for_each(run.threads(), [&](const WinogradPiece& piece) {
+      float* const spread = space_.of_part(run, spread_, piece.lane, deal_.piece * in);
+      float* const results = space_.of_part(run, results_, piece.lane, deal_.piece * out);
+      spread_tiles(run, piece.first, piece.size, 0, piece.size, spread);
+      multiply({piece.size, in, out, false, piece.size * in, in}, spread, weights, results);
+      finish_tiles(run, piece.first, piece.size, 0, out, results);
     });
   }
 
@@ -93,13 +94,15 @@ class ByImages {
     parallel_for(run.threads(), count, 1, [&](std::int64_t begin, std::int64_t end) {
       spread_tiles(run, begin, end - begin, begin, count, spread);
     });
-    deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t width) {
-      float* const results = space_.of_part(run, results_, part, count * deal_.piece);
+    deal_.for_each(run.threads(), [&](const WinogradPiece& band) {
+      const std::int64_t first = band.first;
+      const std::int64_t width = band.size;
+      float* const results = space_.of_part(run, results_, band.lane, count * deal_.piece);
       const float* weights = nullptr;
       if (images_.is_packed) {
         weights = run.in<float>(images_.weight) + of_band(first);
       } else {
-        float* const own = space_.of_part(run, weights_, part, in * deal_.piece);
+        float* const own = space_.of_part(run, weights_, band.lane, in * deal_.piece);
         winograd_weight(weight(run, first, width, scale), 0, in, own);
         weights = own;
       }

@@ -29,13 +29,14 @@ class ByWeight {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
     const std::int64_t pairs = in * out;
-    deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t count) {
-      float* const sources = space_.of_part(run, sources_, part, deal_.piece * in);
-      float* const results = space_.of_part(run, results_, part, deal_.piece * out);
-      transform_tiles(run, first, count, 0, count, sources, results);
-      const bool adds = first > deal_.first(part);
+    deal_.for_each(run.threads(), [&](const WinogradPiece& piece) {
+      const std::int64_t count = piece.size;
+      float* const sources = space_.of_part(run, sources_, piece.lane, deal_.piece * in);
+      float* const results = space_.of_part(run, results_, piece.lane, deal_.piece * out);
+      transform_tiles(run, piece.first, count, 0, count, sources, results);
+      const bool adds = piece.first > deal_.first(piece.part);
       multiply({out, count, in, true, count * out, out, adds}, results, sources,
-               space_.of_part(run, sums_, part, pairs));
+               space_.of_part(run, sums_, piece.part, pairs));
     });
     parallel_for(run.threads(), pairs, kGrain / kWinogradWindow,
                  [&](std::int64_t begin, std::int64_t end) {
@@ -54,11 +55,12 @@ class ByWeight {
     parallel_for(run.threads(), count, 1, [&](std::int64_t begin, std::int64_t end) {
       transform_tiles(run, begin, end - begin, begin, count, sources, results);
     });
-    deal_.for_each(run.threads(), [&](std::int64_t part, std::int64_t first, std::int64_t width) {
-      float* const sums = space_.of_part(run, sums_, part, deal_.piece * in);
-      multiply({width, count, in, true, count * out, out}, results + first, sources, sums);
+    deal_.for_each(run.threads(), [&](const WinogradPiece& band) {
+      const std::int64_t width = band.size;
+      float* const sums = space_.of_part(run, sums_, band.lane, deal_.piece * in);
+      multiply({width, count, in, true, count * out, out}, results + band.first, sources, sums);
       winograd_weight_gradient(sums, width * in, 1, 0, width * in,
-                               run.out<float>() + first * in * kWinogradWindow);
+                               run.out<float>() + band.first * in * kWinogradWindow);
     });
   }
 
