@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "exec/slice_runner.h"
 #include "graph/fused_layout.h"
 
 namespace rockmate {
@@ -151,6 +152,7 @@ class PartPacker : public PreparedKernel {
 }  // namespace
 
 std::vector<Packing> parts_packings(const KernelSpec& spec, const Engine& engine) {
+  if (is_sliced(spec.kernel.attributes)) return parts_packings(SliceKernel(spec).spec(), engine);
   const FusedParts& parts = spec.kernel.attributes.parts();
   const FusedLayout layout(parts, pointers(spec.inputs));
   std::vector<Packing> found;
@@ -164,6 +166,9 @@ std::vector<Packing> parts_packings(const KernelSpec& spec, const Engine& engine
 }
 
 Packer parts_packer(const KernelSpec& spec, std::size_t operand, const Engine& engine) {
+  if (is_sliced(spec.kernel.attributes)) {
+    return parts_packer(SliceKernel(spec).spec(), operand, engine);
+  }
   const FusedParts& parts = spec.kernel.attributes.parts();
   const FusedLayout layout(parts, pointers(spec.inputs));
   const auto part = std::ranges::find_if(parts.parts, [&](const FusedPart& each) {
@@ -177,6 +182,7 @@ Packer parts_packer(const KernelSpec& spec, std::size_t operand, const Engine& e
 
 Bytes parts_workspace(const KernelSpec& spec, const Engine& engine,
                       const std::vector<MayOverwrite>& promised) {
+  if (is_sliced(spec.kernel.attributes)) return parts_workspace(SliceKernel(spec).spec(), engine);
   const FusedParts& parts = spec.kernel.attributes.parts();
   const FusedLayout layout(parts, pointers(spec.inputs), promised);
   Bytes most;
@@ -195,6 +201,7 @@ std::vector<MayOverwrite> promised_places(const KernelSpec& spec) {
 std::unique_ptr<PreparedKernel> prepare_parts(const KernelSpec& spec, const Engine& engine,
                                               const std::vector<MayOverwrite>& promised) {
   ROCKMATE_CHECK(spec.kernel.kind == OpKind::kFused);
+  if (is_sliced(spec.kernel.attributes)) return prepare_slices(spec, engine);
   return std::make_unique<PartRunner>(spec, engine, promised);
 }
 

@@ -1,6 +1,7 @@
 // Runs a fused kernel part by part, each by an engine's own kernel for it. What parts hand to each
 // other lies in the kernel's outputs and in its workspace, as FusedLayout says; behind it in the
-// workspace is room for the part that needs most.
+// workspace is room for the part that needs most. Of a sliced kernel, all of it is for one slice
+// after the other.
 #pragma once
 
 #include <memory>

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "graph/fused_layout.h"
 #include "graph/ops/families.h"
+#include "graph/sliced_parts.h"
 #include "rockmate/error.h"
 
 namespace rockmate {
@@ -43,11 +44,12 @@ OpView without_addend(const OpView& op) {
 
 // Whether that holds for the op, or for a part of a fused one.
 template <class Test>
-bool any_part(const OpView& op, const Test& holds) {
-  if (op.kind != OpKind::kFused) return holds(op.kind, op.attributes);
-  const auto& parts = op.attributes.parts().parts;
-  return std::any_of(parts.begin(), parts.end(),
-                     [&](const FusedPart& part) { return holds(part.kind, part.attributes); });
+bool any_part(OpKind kind, const Attributes& attributes, const Test& holds) {
+  if (kind != OpKind::kFused) return holds(kind, attributes);
+  const auto& parts = attributes.parts().parts;
+  return std::any_of(parts.begin(), parts.end(), [&](const FusedPart& part) {
+    return any_part(part.kind, part.attributes, holds);
+  });
 }
 
 bool is_matrix(OpKind kind, const Attributes&) { return definition(kind).is_matrix; }
@@ -65,6 +67,7 @@ std::vector<std::size_t> optional_outputs(OpKind kind, const Attributes& attribu
 }
 
 std::vector<MayOverwrite> in_place_pairs(const OpView& op, const Types& outputs) {
+  if (is_sliced(op.attributes)) return {};  // a later slice may need what is there
   if (op.kind == OpKind::kFused) return FusedLayout(op.attributes.parts(), op.inputs).in_place();
   std::vector<MayOverwrite> pairs = definition(op.kind).in_place;
   if (op.attributes.flag("adds")) pairs.insert(pairs.begin(), {0, op.inputs.size() - 1});
@@ -129,10 +132,11 @@ Work work_of(const OpView& op, const Types& outputs) {
   const OpView plain = without_addend(op);
   Work work;
   if (entry.is_view) return work;
-  work.is_matrix = any_part(op, is_matrix);
+  work.is_matrix = any_part(op.kind, op.attributes, is_matrix);
   const bool has_input = !op.inputs.empty();
   const DType dtype = has_input ? op.inputs.front()->dtype : outputs.front().dtype;
-  work.is_half = dtype == DType::kFloat16 || dtype == DType::kBFloat16 || any_part(op, is_rounded);
+  work.is_half = dtype == DType::kFloat16 || dtype == DType::kBFloat16 ||
+                 any_part(op.kind, op.attributes, is_rounded);
   if (entry.flops != nullptr) {
     work.flops = entry.flops(plain, outputs);
   } else if (!outputs.empty()) {

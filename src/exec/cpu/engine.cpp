@@ -15,6 +15,7 @@
 #include "exec/parallel.h"
 #include "exec/part_runner.h"
 #include "graph/fusion/roles.h"
+#include "graph/sliced_parts.h"
 
 #ifdef ROCKMATE_WITH_ONEDNN
 #include "exec/cpu/onednn.h"
@@ -91,6 +92,7 @@ Makers make_packed_makers() {
 std::optional<Prepared> find(const KernelSpec& spec, int threads) {
   static const Makers makers_of_all = make_makers();
   static const Makers makers_of_packed = make_packed_makers();
+  if (is_sliced(spec.kernel.attributes)) return std::nullopt;
   KernelView kernel(spec);
   unify_formats(kernel);
   const Makers& makers =
@@ -124,6 +126,7 @@ bool may_be_packed(const TensorType& type) {
 }
 
 Kernel with_nested_runs(Kernel kernel) {
+  if (is_sliced(kernel.attributes)) return kernel;
   const FusedParts& parts = kernel.attributes.parts();
   const bool ends_in_mean = fusion_role(parts.parts.back().kind) == FusionRole::kMean;
   kernel.attributes.set("parts", ends_in_mean ? nest_all_but_last(parts) : nest_point_runs(parts));

@@ -9,6 +9,7 @@
 
 #include "graph/fused_layout.h"
 #include "graph/ops/families.h"
+#include "graph/sliced_parts.h"
 
 namespace rockmate {
 namespace {
@@ -29,14 +30,25 @@ void for_each_part(const OpView& op, const Visit& visit) {
   }
 }
 
-void check_part(const OpView& op, const FusedPart& part, const OpView& view) {
-  if (part.kind == OpKind::kFused || definition(part.kind).is_view ||
-      !definition(part.kind).updates.empty()) {
-    op.reject(fmt::format("{} cannot be a part", to_string(part.kind)));
-  }
+// Parts of a sliced op may be fused ops.
+void check_part(const OpView& op, const FusedPart& part, const OpView& view, bool may_nest) {
+  const bool is_nested = part.kind == OpKind::kFused;
+  const bool may_be_part =
+      is_nested ? may_nest && !is_sliced(part.attributes)
+                : !definition(part.kind).is_view && definition(part.kind).updates.empty();
+  if (!may_be_part) op.reject(fmt::format("{} cannot be a part", to_string(part.kind)));
   if (infer_types(view) != part.outputs) {
     op.reject(fmt::format("part {} has other outputs than stated", to_string(part.kind)));
   }
+}
+
+// That the parts make of a slice what they are to make.
+void check_slice(const OpView& op) {
+  const BatchSlice slice(op.attributes, op.inputs);
+  const Attributes attributes = {{"parts", slice.parts}};
+  for_each_part(
+      {op.name, op.kind, attributes, slice.input_types()},
+      [&](const FusedPart& part, const OpView& view) { check_part(op, part, view, true); });
 }
 
 Types infer_fused(const OpView& op) {
@@ -48,9 +60,10 @@ Types infer_fused(const OpView& op) {
   }
   Types made;
   for_each_part(op, [&](const FusedPart& part, const OpView& view) {
-    check_part(op, part, view);
+    check_part(op, part, view, is_sliced(op.attributes));
     made.insert(made.end(), part.outputs.begin(), part.outputs.end());
   });
+  if (is_sliced(op.attributes)) check_slice(op);
   Types outputs;
   for (const std::size_t slot : parts.outputs) {
     if (slot < parts.inputs || slot - parts.inputs >= made.size()) {
