@@ -9,6 +9,7 @@
 #include "graph/autodiff.h"
 #include "graph/bf16.h"
 #include "graph/fusion.h"
+#include "graph/fusion/batch_slices.h"
 #include "graph/index_ranges.h"
 #include "graph/load.h"
 #include "graph/memory_formats.h"
@@ -242,7 +243,7 @@ TrainingModel ModelWriter::write(const std::vector<Trained>& trained,
 
 // To what the engine likes. `row_major` and what the model tells of has to be there afterwards.
 void lower(Tape& tape, const std::vector<TensorId>& row_major, const WantedTensors& wanted,
-           const TrainingOptions& options) {
+           const TrainingOptions& options, bool is_used) {
   if (options.bf16) {
     allow_bf16(tape);
   } else if (options.winograd) {
@@ -250,6 +251,7 @@ void lower(Tape& tape, const std::vector<TensorId>& row_major, const WantedTenso
   }
   if (options.channels_last) lay_channels_last(tape, row_major);
   if (options.fuse) fuse(tape, wanted);
+  if (options.fuse && options.channels_last && is_used) slice_batches(tape, wanted);
 }
 
 // Whether the iteration makes it: one that is no training makes no losses.
@@ -275,7 +277,7 @@ TrainingModel write_model(const Graph& graph, Tape& tape, const std::vector<Trai
     wanted.visible.push_back(entry.gradient);
     row_major.push_back(entry.gradient);
   }
-  lower(tape, row_major, wanted, options);
+  lower(tape, row_major, wanted, options, is_used);
   ConstantPart constants;
   if (is_used && options.packings) constants = take_constants(tape, results, options.packings);
   return ModelWriter(graph, tape, sources, options).write(trained, results, constants);

@@ -6,6 +6,7 @@
 #include "graph/fused_layout.h"
 #include "graph/fusion/banded_convolutions.h"
 #include "graph/fusion/pieced_norm.h"
+#include "graph/sliced_parts.h"
 #include "rockmate/training_model.h"
 
 namespace rockmate {
@@ -20,14 +21,40 @@ Bytes workspace_of(const Tape& tape, const Node& node) {
   if (node.kind != OpKind::kFused) return {};
   std::vector<const TensorType*> inputs;
   for (const TensorId t : node.inputs) inputs.push_back(&tape[t].tensor.type);
+  if (is_sliced(node.attributes)) {
+    const BatchSlice slice(node.attributes, inputs);
+    return FusedLayout(*slice.parts, slice.input_types()).workspace();
+  }
   const FusedParts& parts = node.attributes.parts();
   const bool is_streamed = banded_convolutions(parts, inputs) || pieced_norm(parts);
   return is_streamed ? Bytes() : FusedLayout(parts, inputs).workspace();
 }
 
+// Bytes of outputs that can lie on inputs of which `dies`.
+template <class Dies>
+Bytes shared_bytes(const Tape& tape, const Node& node, const Dies& dies) {
+  OpView view{node.name, node.kind, node.attributes, {}};
+  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
+  Types outputs;
+  for (const TensorId t : node.outputs) outputs.push_back(tape[t].tensor.type);
+  Bytes bytes;
+  std::set<TensorId> written, taken;
+  for (const MayOverwrite& pair : in_place_pairs(view, outputs)) {
+    const TensorId output = node.outputs[pair.output];
+    const TensorId storage = tape[node.inputs[pair.input]].storage;
+    if (written.contains(output) || taken.contains(storage) || !dies(storage)) continue;
+    written.insert(output);
+    taken.insert(storage);
+    bytes += aligned(tape[output].tensor.type.bytes());
+  }
+  return bytes;
+}
+
 // Follows what lives through a row of steps.
 class Live {
  public:
+  explicit Live(bool in_place = false) : in_place_(in_place) {}
+
   // `is_read(t)`: an optional output that nobody reads is not made. `last(storage)`: as TapeUse.
   template <class IsRead, class Last>
   void run(const Tape& tape, const Node& node, std::size_t now, const IsRead& is_read,
@@ -41,7 +68,10 @@ class Live {
       live_ += bytes(t);
       touched.insert(t);
     }
-    const Bytes now_live = live_ + workspace_of(tape, node);
+    Bytes now_live = live_ + workspace_of(tape, node);
+    if (in_place_) {
+      now_live -= shared_bytes(tape, node, [&](TensorId storage) { return last(storage) == now; });
+    }
     if (now_live > peak_ || !has_run_) {
       peak_ = now_live;
       at_ = now;
@@ -59,6 +89,7 @@ class Live {
   [[nodiscard]] std::size_t at() const { return at_; }
 
  private:
+  bool in_place_;
   Bytes live_, peak_;
   std::size_t at_ = 0;
   bool has_run_ = false;
@@ -199,7 +230,8 @@ WindowPeaks window_peaks(const TapeUse& use, const Members& members, std::size_t
   return {single.peak(), together.peak()};
 }
 
-TapePeak tape_peak(const Tape& tape, const std::vector<Step>& steps, const WantedTensors& wanted) {
+TapePeak tape_peak(const Tape& tape, const std::vector<Step>& steps, const WantedTensors& wanted,
+                   bool in_place) {
   IdVector<TensorId, std::size_t> last(tape.tensors().size());
   IdVector<TensorId, char> is_read(tape.tensors().size()), is_made(tape.tensors().size());
   for (std::size_t s = 0; s < steps.size(); ++s) {
@@ -220,7 +252,7 @@ TapePeak tape_peak(const Tape& tape, const std::vector<Step>& steps, const Wante
   for (std::size_t t = 0; t < last.size(); ++t) {
     if (is_made[TensorId(t)] == 0) last[TensorId(t)] = steps.size();
   }
-  Live live;
+  Live live(in_place);
   for (std::size_t s = 0; s < steps.size(); ++s) {
     live.run(
         tape, steps[s].node, s, [&](TensorId t) { return is_read[t] != 0; },

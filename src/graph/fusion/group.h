@@ -65,12 +65,13 @@ struct WindowPeaks {
                                        std::size_t place);
 
 /// The peak of steps that run in their order, each tensor freed right after its last use, with the
-/// workspaces of fused steps; and the step of it. Sources are not counted.
+/// workspaces of fused steps; and the step of it. Sources are not counted. `in_place`: outputs lie
+/// where inputs do that die there, as far as they may.
 struct TapePeak {
   Bytes bytes;
   std::size_t step = 0;
 };
 [[nodiscard]] TapePeak tape_peak(const Tape& tape, const std::vector<Step>& steps,
-                                 const WantedTensors& wanted);
+                                 const WantedTensors& wanted, bool in_place = false);
 
 }  // namespace rockmate
