@@ -7,6 +7,7 @@
 #include "plan/lane.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace rockmate {
 namespace {
@@ -34,6 +35,10 @@ constexpr double kHotter = 10, kHottestInOps = 10;
 constexpr double kHeadway = 0.5;
 // Plans that are full for long are hard to lay out.
 constexpr double kPriceOfCrowding = 3e-3;
+// A search that may add as much recomputation as it likes loses itself in plans of many runs, which
+// fit and are slow: on the way it adds at most so many times what the best plan does, and the
+// seconds of so many mean ops.
+constexpr double kDetour = 1.5, kDetourInOps = 3;
 // How much more of what layouts lack the inner budget leaves after a failure.
 constexpr double kAimLower = 0.1;
 
@@ -60,6 +65,7 @@ SearchOptions Lane::options_for(const Round& round, double time_share) {
   search.lower_bound = round.lower_bound;
   search.stop = round.stop;
   if (is_fragmented_) search.price_of_crowding = kPriceOfCrowding;
+  search.most_seconds = most_seconds();
   search.start_temperature =
       round.from_start ? start_.temperature
                        : std::min(is_fragmented_ ? kWarmInside : kWarm, start_.temperature);
@@ -68,6 +74,14 @@ SearchOptions Lane::options_for(const Round& round, double time_share) {
     search.time_limit = Seconds(std::max(1e-3, left.count() * time_share));
   }
   return search;
+}
+
+Seconds Lane::most_seconds() const {
+  if (!found_) return Seconds(std::numeric_limits<double>::infinity());
+  const double plain = graph_->plain_seconds().count();
+  const double extra = std::max(0.0, found_->plan.seconds.count() - plain);
+  const double op = plain / static_cast<double>(graph_->ops().size());
+  return Seconds(plain + kDetour * extra + kDetourInOps * op);
 }
 
 bool Lane::Trial::is_better_than(const Trial& other) const {

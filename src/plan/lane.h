@@ -70,6 +70,7 @@ class Lane {
   void aim_for(Bytes lacking);
   void search_places(const Round& round, const Runs& from);
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
+  [[nodiscard]] Seconds most_seconds() const;
   std::optional<Bytes> keep(const SearchResult& result, std::uint64_t layout_work);
 
   const TrainingGraph* graph_;

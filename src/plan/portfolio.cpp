@@ -27,6 +27,9 @@ constexpr int kDescents = 6;
 constexpr double kTight = 0.005, kDescentPart = 0.5;
 // The part of all moves that are made before the pebble game.
 constexpr std::uint64_t kScoutPart = 16;
+// Moves that put a start into order: by ops, and the part of all moves or of the time left that
+// they may take at most.
+constexpr std::uint64_t kReorderMovesPerOp = 60, kReorderPart = 16;
 // The part of the time left that the lower bound may take.
 constexpr double kBoundPart = 0.2;
 // A plan that no search will better is worth integer programs where it may be proven the best:
@@ -180,12 +183,25 @@ std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
 std::vector<SearchStart> Portfolio::starts(Bytes budget) {
   std::vector<SearchStart> starts;
   if (!bound_.start.empty()) starts.push_back({bound_.start, SearchStart::kCold});
-  starts.push_back({program_order(graph_)});
+  const Runs order = program_order(graph_);
+  starts.push_back({order});
   for (const Shelf& shelf : shelves()) {
     if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
     starts.push_back({shelved_runs(shelf, budget)});
   }
+  if (Runs other = reordered(order, budget); other != order) starts.push_back({std::move(other)});
   return starts;
+}
+
+// The order alone is soon settled, and saves what no search of recomputations would soon undo.
+Runs Portfolio::reordered(const Runs& runs, Bytes budget) const {
+  ReorderOptions options;
+  options.seed = options_.seed;
+  options.work_limit = std::min(kReorderMovesPerOp * graph_.ops().size(),
+                                options_.work_limit.value_or(kDefaultMoves) / kReorderPart);
+  if (const auto left = time_left()) options.time_limit = Seconds(left->count() / kReorderPart);
+  options.stop = options_.stop;
+  return reorder(graph_, budget, runs, options);
 }
 
 std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<SearchStart> starts,

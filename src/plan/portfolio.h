@@ -44,6 +44,7 @@ class Portfolio {
       Bytes budget, std::vector<SearchStart> starts, std::uint64_t moves, double time_share = 0,
       const std::optional<Plan>& known = std::nullopt);
   [[nodiscard]] std::vector<SearchStart> starts(Bytes budget);
+  [[nodiscard]] Runs reordered(const Runs& runs, Bytes budget) const;
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
   void raise_floor_above(Bytes budget);

@@ -129,7 +129,8 @@ class Annealing {
             double temperature) {
     const double limit =
         energy(state, arena, price) - temperature * std::log(1 - random_.uniform());
-    if (moves.propose(most_seconds(limit)) && is_within(limit, state, arena, price)) {
+    const double most = most_seconds(limit, state);
+    if (moves.propose(most) && state.seconds() <= most && is_within(limit, state, arena, price)) {
       state.commit();
       if (arena) arena->commit();
       keep_best(state, arena);
@@ -148,10 +149,9 @@ class Annealing {
     }
   }
 
-  // From cheap to dear: most moves are refused for their seconds alone.
+  // From cheap to dear; most moves have been refused for their seconds alone.
   [[nodiscard]] bool is_within(double limit, State& state, std::optional<Arena>& arena,
                                double price) const {
-    if (state.seconds() * per_second_ > limit) return false;
     state.settle();
     // What is above the budget has no place in the arena either.
     if (energy(state, std::nullopt, price) > limit) return false;
@@ -160,9 +160,11 @@ class Annealing {
     return energy(state, arena, price) <= limit;
   }
 
-  // That a plan within this energy can take.
-  [[nodiscard]] double most_seconds(double limit) const {
-    return per_second_ > 0 ? limit / per_second_ : std::numeric_limits<double>::infinity();
+  // That a plan within this energy can take; where it already takes more than the options let it,
+  // no longer than now.
+  [[nodiscard]] double most_seconds(double limit, const State& state) const {
+    const double allowed = std::max(options_.most_seconds.count(), state.seconds());
+    return per_second_ > 0 ? std::min(limit / per_second_, allowed) : allowed;
   }
 
   [[nodiscard]] static double violation(const State& state, const std::optional<Arena>& arena) {

@@ -24,8 +24,10 @@ bool Moves::propose(double most_seconds) {
   if (is(mix.drop)) return drop();
   if (is(mix.replace)) return replace();
   if (is(mix.rechoose)) return rechoose();
-  return random_.chance(kDrag) ? drag() : shift();
+  return propose_order();
 }
+
+bool Moves::propose_order() { return random_.chance(kDrag) ? drag() : shift(); }
 
 std::size_t Moves::random_over_slot() const {
   return arena_ ? arena_->random_outside_slot() : state_.profile().random_over_slot(random_);

@@ -21,6 +21,8 @@ class Moves {
   /// the move that was drawn is not possible here, roll back. A plan that takes more than
   /// `most_seconds` will not be kept: a long move ends early.
   bool propose(double most_seconds);
+  /// The same, but only moves that change the order; no plan takes other seconds for them.
+  bool propose_order();
 
  private:
   // Recomputation.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "search/annealing.h"
+#include "search/ordering.h"
 
 namespace rockmate {
 namespace {
@@ -40,10 +41,7 @@ void check_orders(const search::Problem& problem, const Runs& start) {
   }
 }
 
-}  // namespace
-
-SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
-                     const SearchOptions& options) {
+search::Problem checked_problem(const TrainingGraph& graph, const Runs& start) {
   if (all_bytes(graph) > kMostBytes) {
     throw InvalidInput(
         fmt::format("graph '{}': its sizes add up to {} bytes, expected at most 2^53", graph.name(),
@@ -54,9 +52,21 @@ SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start
     throw InvalidInput(
         fmt::format("the start of the search is not executable: {}", trace.error().message));
   }
-  const search::Problem problem(graph);
+  search::Problem problem(graph);
   check_orders(problem, start);
-  return search::anneal(problem, budget, start, options);
+  return problem;
+}
+
+}  // namespace
+
+SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
+                     const SearchOptions& options) {
+  return search::anneal(checked_problem(graph, start), budget, start, options);
+}
+
+Runs reorder(const TrainingGraph& graph, Bytes budget, const Runs& start,
+             const ReorderOptions& options) {
+  return search::anneal_order(checked_problem(graph, start), budget, start, options);
 }
 
 }  // namespace rockmate

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stop_token>
 
@@ -47,6 +48,8 @@ struct SearchOptions {
   bool layout = false;
   std::vector<PlaceOfRun> places = {};  ///< with a layout: of the start, where they are known
   Seconds lower_bound = Seconds(0);     ///< a plan that meets it ends the search
+  /// Plans on the way take no more than this, or than the start.
+  Seconds most_seconds = Seconds(std::numeric_limits<double>::infinity());
   std::stop_token stop = {};
   std::function<void(const SearchProgress&)> progress = nullptr;
 };
@@ -67,5 +70,17 @@ struct SearchResult {
 /// is not of the graph's numeric class get its fastest.
 [[nodiscard]] SearchResult improve(const TrainingGraph& graph, Bytes budget, const Runs& start,
                                    const SearchOptions& options = {});
+
+struct ReorderOptions {
+  std::uint64_t seed = 0;
+  std::uint64_t work_limit = 100'000;  ///< moves
+  std::optional<Seconds> time_limit = std::nullopt;
+  std::stop_token stop = {};
+};
+
+/// The same runs in an order with fewer bytes above the budget, summed over all of them, where one
+/// is found; for a search to start from. `start` is as for `improve`.
+[[nodiscard]] Runs reorder(const TrainingGraph& graph, Bytes budget, const Runs& start,
+                           const ReorderOptions& options = {});
 
 }  // namespace rockmate
