@@ -178,46 +178,55 @@ std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
   return best;
 }
 
-// Where searches start: what the bound keeps, program order, the shelves' best within the budget or
-// their leanest.
+// Where searches start: what the bound keeps, program order, another order, the shelves' best
+// within the budget or their leanest.
 std::vector<SearchStart> Portfolio::starts(Bytes budget) {
   std::vector<SearchStart> starts;
   if (!bound_.start.empty()) starts.push_back({bound_.start, SearchStart::kCold});
   const Runs order = program_order(graph_);
   starts.push_back({order});
+  if (Runs other = reordered(budget); other != order) starts.push_back({std::move(other)});
   for (const Shelf& shelf : shelves()) {
     if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
     starts.push_back({shelved_runs(shelf, budget)});
   }
-  if (Runs other = reordered(order, budget); other != order) starts.push_back({std::move(other)});
   return starts;
 }
 
-// The order alone is soon settled, and saves what no search of recomputations would soon undo.
-Runs Portfolio::reordered(const Runs& runs, Bytes budget) const {
+// The last shelf's, where there is any, and another order.
+std::vector<SearchStart> Portfolio::lean_starts(Bytes budget) {
+  std::vector<SearchStart> all = starts(budget);
+  const std::size_t most = 2;
+  all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(std::min(most, all.size())));
+  return all;
+}
+
+// Program order with fewer bytes above the budget, where that can be had. The order alone is soon
+// settled, and saves what no search of recomputations would soon undo.
+Runs Portfolio::reordered(Bytes budget) const {
   ReorderOptions options;
   options.seed = options_.seed;
   options.work_limit = std::min(kReorderMovesPerOp * graph_.ops().size(),
                                 options_.work_limit.value_or(kDefaultMoves) / kReorderPart);
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() / kReorderPart);
   options.stop = options_.stop;
-  return reorder(graph_, budget, runs, options);
+  return reorder(graph_, budget, program_order(graph_), options);
 }
 
 std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<SearchStart> starts,
-                                               std::uint64_t moves, double time_share,
+                                               const Work& limits,
                                                const std::optional<Plan>& known) {
-  if (moves == 0 || starts.empty()) return std::nullopt;
+  if (limits.moves == 0 || starts.empty()) return std::nullopt;
   SearchTeam team(graph_, options_, budget, floor_.bytes, std::move(starts));
   TeamOptions work;
-  work.moves = moves;
-  work.uses_all_time = !options_.work_limit && time_share > 0;
+  work.moves = limits.moves;
+  work.uses_all_time = !options_.work_limit && limits.fills_time;
   if (options_.time_limit) {
     const std::chrono::duration<double> limit(options_.time_limit->count() * (1 - kTightenPart));
     const auto now = std::chrono::steady_clock::now();
     const auto left = started_ + limit - now;
-    work.deadline = now + std::chrono::duration_cast<std::chrono::nanoseconds>(
-                              work.uses_all_time ? left * time_share : left);
+    work.deadline =
+        now + std::chrono::duration_cast<std::chrono::nanoseconds>(left * limits.time_share);
   }
   work.lower_bound = bound_.seconds;
   work.progress = [&](const std::optional<FoundPlan>& found) {
@@ -284,12 +293,13 @@ std::optional<Plan> Portfolio::draft_within(Bytes budget, double time_share) {
     const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves);
     // A good plan first: only faster ones have to be ruled out.
     if (is_open() && can_be_played(bounds_.facts())) {
-      keep_better(best, searched_within(budget, starts(budget), moves / kScoutPart, 0, best),
+      keep_better(best, searched_within(budget, starts(budget), {moves / kScoutPart}, best),
                   "search");
       if (is_open()) play_out(budget, best);
     }
     if (is_open()) {
-      keep_better(best, searched_within(budget, starts(budget), moves, time_share, best), "search");
+      keep_better(best, searched_within(budget, starts(budget), {moves, time_share, true}, best),
+                  "search");
     }
   }
   return best;
@@ -335,7 +345,8 @@ std::optional<Plan> Portfolio::leanest() {
     for (int step = 0; step < kLeanSteps && low < leanest_->needed; ++step) {
       if (options_.stop.stop_requested()) break;
       const Bytes middle = low + Bytes((leanest_->needed - low).count() / 2);
-      if (!searched_within(middle, {starts(middle).back()}, moves)) low = middle + Bytes(1);
+      const double share = 1.0 / (kLeanSteps + 2 - step);
+      if (!searched_within(middle, lean_starts(middle), {moves, share})) low = middle + Bytes(1);
     }
     descend(moves);
     raise_floor_to_leanest();
@@ -362,7 +373,8 @@ void Portfolio::descend(std::uint64_t moves) {
     if (above <= kTight * static_cast<double>(trace->peak.count())) return;
     const Bytes target = lean.needed - Bytes(static_cast<std::int64_t>(std::ceil(part * above)));
     if (target < floor_.bytes) return;
-    const auto found = searched_within(target, {{lean.runs, SearchStart::kCold}}, moves);
+    const double share = 1.0 / (kDescents + 1 - step);
+    const auto found = searched_within(target, {{lean.runs, SearchStart::kCold}}, {moves, share});
     if (!found) part /= 2;
   }
 }
@@ -373,7 +385,7 @@ NoPlan Portfolio::explain_no_plan(Bytes budget) {
   look_for_leanest_on_shelves();
   if (searches() && budget < floor_.bytes && leanest_ && floor_.bytes < leanest_->needed) {
     const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
-    static_cast<void>(searched_within(floor_.bytes, {starts(floor_.bytes).back()}, moves));
+    static_cast<void>(searched_within(floor_.bytes, lean_starts(floor_.bytes), {moves}));
   }
   raise_floor_to_leanest();
   no_plan.lower_bound = floor_.bytes;

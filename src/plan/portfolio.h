@@ -38,13 +38,20 @@ class Portfolio {
   [[nodiscard]] std::optional<Plan> draft_within(Bytes budget, double time_share);
   [[nodiscard]] std::optional<Plan> plain_within(Bytes budget) const;
   [[nodiscard]] std::optional<Plan> shelved_within(Bytes budget);
-  /// No longer than these moves take, or, with a share above 0 of a time that is limited, just as
-  /// long as that. `known` is the plan that progress tells of until there is a better one.
+  /// Of a search: no longer than these moves take and this share of the time left, where that is
+  /// limited; or just as long as the latter.
+  struct Work {
+    std::uint64_t moves;
+    double time_share = 1;
+    bool fills_time = false;
+  };
+  /// `known` is the plan that progress tells of until there is a better one.
   [[nodiscard]] std::optional<Plan> searched_within(
-      Bytes budget, std::vector<SearchStart> starts, std::uint64_t moves, double time_share = 0,
+      Bytes budget, std::vector<SearchStart> starts, const Work& limits,
       const std::optional<Plan>& known = std::nullopt);
   [[nodiscard]] std::vector<SearchStart> starts(Bytes budget);
-  [[nodiscard]] Runs reordered(const Runs& runs, Bytes budget) const;
+  [[nodiscard]] std::vector<SearchStart> lean_starts(Bytes budget);
+  [[nodiscard]] Runs reordered(Bytes budget) const;
   [[nodiscard]] std::optional<Seconds> time_left() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
   void raise_floor_above(Bytes budget);
