@@ -49,6 +49,8 @@ class Lane {
   [[nodiscard]] const std::optional<FoundPlan>& found() const { return found_; }
   /// Whether its start led to a better plan, in the last round that began there.
   [[nodiscard]] bool is_ahead_of(const Lane& other) const;
+  /// Whether the last round from its start led to a plan within the budget by live bytes.
+  [[nodiscard]] bool start_fits() const { return trial_ && trial_->feasible; }
   /// Goes on from another lane's plan where that is better.
   void adopt(const FoundPlan& other);
   /// What came closest to the budget, where there is no plan; takes a layout to say.

@@ -13,8 +13,9 @@ using Clock = std::chrono::steady_clock;
 
 // Rounds grow twofold, so that the first good plans come early; from the start and from the best
 // plan in turns. With a limit of work, or without a plan, which takes many starts, all after these
-// are as long as the last one; where time is the only limit, they grow on, until one more and half
-// of the next would not fit: then one from the best plan takes all the time that is left.
+// are as long as the last one; where time is the only limit, they grow on up to kMostMovesPerOp, or
+// until one more and half of the next would not fit: then one from the best plan takes all the time
+// that is left.
 constexpr int kGrowingRounds = 6;
 constexpr double kRoundsToFit = 3;
 // After this round only so many lanes go on, those whose starts led furthest: moves are worth more
@@ -23,7 +24,7 @@ constexpr int kLastHeat = 2;
 constexpr std::size_t kFinalists = 2;
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
 // Of a round that grows on, per op of the graph: small graphs gain more from further starts.
-constexpr std::uint64_t kMostMovesPerOp = 10'000;
+constexpr std::uint64_t kMostMovesPerOp = 3'000;
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 bool meets(const std::optional<FoundPlan>& found, Seconds bound) {
@@ -55,17 +56,17 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     std::uint64_t moves = std::max<std::uint64_t>(1, first) << doublings;
     if (!team.uses_all_time) moves = std::min(moves, left);
     left -= std::min(left, moves);
-    const bool is_last =
-        fills_time && best_ && k > kLastHeat && *team.deadline - began < kRoundsToFit * took;
+    const bool is_long = moves >= kMostMovesPerOp * ops_;
+    const bool is_last = fills_time && best_ && !is_long && k > kLastHeat &&
+                         *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
     round.from_start = k % 2 == 0 && !is_last;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
-    const bool is_easy = fills_time && best_;
-    if (k == kLastHeat) keep_finalists(is_easy ? std::min(kFinalists, threads()) : kFinalists);
-    const bool may_grow_on = is_easy && moves < kMostMovesPerOp * ops_;
+    if (k == kLastHeat) keep_finalists(fills_time ? finalists() : kFinalists);
+    const bool may_grow_on = fills_time && best_ && !is_long;
     if (doublings + 1 < kGrowingRounds || may_grow_on) ++doublings;
     took = Clock::now() - began;
     began += took;
@@ -122,6 +123,13 @@ void SearchTeam::keep_finalists(std::size_t most) {
   std::stable_sort(lanes_.begin(), lanes_.end(),
                    [](const Lane& a, const Lane& b) { return a.is_ahead_of(b); });
   lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(most), lanes_.end());
+}
+
+// Where plans are easily found, no more than there are threads.
+std::size_t SearchTeam::finalists() const {
+  const auto fits = [](const Lane& lane) { return lane.start_fits(); };
+  const bool is_easy = best_ || std::any_of(lanes_.begin(), lanes_.end(), fits);
+  return is_easy ? std::min(kFinalists, threads()) : kFinalists;
 }
 
 Lean SearchTeam::closest() const {

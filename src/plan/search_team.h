@@ -37,6 +37,7 @@ class SearchTeam {
   void run_round(const Lane::Round& round, const TeamOptions& team);
   void share_best();
   void keep_finalists(std::size_t most);
+  [[nodiscard]] std::size_t finalists() const;
   [[nodiscard]] std::size_t threads() const;
 
   const PlanOptions& options_;
