@@ -18,13 +18,6 @@ namespace {
 
 // Moves of all searches for one plan, unless the caller sets a limit.
 constexpr std::uint64_t kDefaultMoves = 2'000'000;
-// Steps of the bisection for the least budget, and the part of all moves that each may take.
-constexpr int kLeanSteps = 6;
-constexpr std::uint64_t kLeanPart = 4;
-// Then steps down from the leanest plan while its arena is this much above its live bytes; each
-// takes away a part of that.
-constexpr int kDescents = 6;
-constexpr double kTight = 0.005, kDescentPart = 0.5;
 // The part of all moves that are made before the pebble game.
 constexpr std::uint64_t kScoutPart = 16;
 // Moves that put a start into order: by ops, and the part of all moves or of the time left that
@@ -71,6 +64,8 @@ Portfolio::Portfolio(const TrainingGraph& graph, const PlanOptions& options)
   bound_ = bounds_.simplest();
 }
 
+std::uint64_t Portfolio::all_moves() const { return options_.work_limit.value_or(kDefaultMoves); }
+
 std::optional<Seconds> Portfolio::time_left() const {
   if (!options_.time_limit) return std::nullopt;
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
@@ -115,12 +110,6 @@ PebbleBound Portfolio::play(Bytes budget, PebbleOptions options) const {
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() * kBoundPart);
   options.stop = options_.stop;
   return pebble_bound(bounds_.facts(), budget, options);
-}
-
-// Perhaps nothing less than the leanest plan will do.
-void Portfolio::raise_floor_to_leanest() {
-  if (!searches() || !leanest_ || leanest_->needed <= floor_.bytes) return;
-  if (!play(leanest_->needed - Bytes(1), {}).is_feasible) floor_.bytes = leanest_->needed;
 }
 
 const std::vector<Shelf>& Portfolio::shelves() {
@@ -178,27 +167,19 @@ std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
   return best;
 }
 
-// Where searches start: what the bound keeps, program order, another order, the shelves' best
-// within the budget or their leanest.
+// Where searches start: what the bound keeps, program order, the shelves' best within the budget or
+// their leanest, another order.
 std::vector<SearchStart> Portfolio::starts(Bytes budget) {
   std::vector<SearchStart> starts;
   if (!bound_.start.empty()) starts.push_back({bound_.start, SearchStart::kCold});
   const Runs order = program_order(graph_);
   starts.push_back({order});
-  if (Runs other = reordered(budget); other != order) starts.push_back({std::move(other)});
   for (const Shelf& shelf : shelves()) {
     if (shelf.planner() == "plain" || shelf.drafts().empty()) continue;
     starts.push_back({shelved_runs(shelf, budget)});
   }
+  if (Runs other = reordered(budget); other != order) starts.push_back({std::move(other)});
   return starts;
-}
-
-// The last shelf's, where there is any, and another order.
-std::vector<SearchStart> Portfolio::lean_starts(Bytes budget) {
-  std::vector<SearchStart> all = starts(budget);
-  const std::size_t most = 2;
-  all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(std::min(most, all.size())));
-  return all;
 }
 
 // Program order with fewer bytes above the budget, where that can be had. The order alone is soon
@@ -206,8 +187,8 @@ std::vector<SearchStart> Portfolio::lean_starts(Bytes budget) {
 Runs Portfolio::reordered(Bytes budget) const {
   ReorderOptions options;
   options.seed = options_.seed;
-  options.work_limit = std::min(kReorderMovesPerOp * graph_.ops().size(),
-                                options_.work_limit.value_or(kDefaultMoves) / kReorderPart);
+  options.work_limit =
+      std::min(kReorderMovesPerOp * graph_.ops().size(), all_moves() / kReorderPart);
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() / kReorderPart);
   options.stop = options_.stop;
   return reorder(graph_, budget, program_order(graph_), options);
@@ -235,6 +216,7 @@ std::optional<Plan> Portfolio::searched_within(Bytes budget, std::vector<SearchS
   };
   if (auto found = team.run(work)) {
     keep_leaner({found->plan.needed(), std::move(found->runs)});
+    if (!lean_plan_ || found->plan.needed() < lean_plan_->needed()) lean_plan_ = found->plan;
     return std::move(found->plan);
   }
   keep_leaner(team.closest());
@@ -290,7 +272,7 @@ std::optional<Plan> Portfolio::draft_within(Bytes budget, double time_share) {
     const auto is_open = [&] {
       return searches() && budget >= floor_.bytes && !(best && is_optimal(*best));
     };
-    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves);
+    const std::uint64_t moves = all_moves();
     // A good plan first: only faster ones have to be ruled out.
     if (is_open() && can_be_played(bounds_.facts())) {
       keep_better(best, searched_within(budget, starts(budget), {moves / kScoutPart}, best),
@@ -322,70 +304,12 @@ void Portfolio::complete(Plan& plan) const {
   if (solver_ && bound_.moment && plan.solver.empty()) plan.solver = to_string(solver_->name());
 }
 
-void Portfolio::keep_leaner(Lean lean) {
-  if (!leanest_ || lean.needed < leanest_->needed) leanest_ = std::move(lean);
-}
-
-void Portfolio::look_for_leanest_on_shelves() {
-  for (const Shelf& shelf : shelves()) {
-    if (auto lean = shelf.leanest(graph_, options_)) keep_leaner(*std::move(lean));
-  }
-}
-
-std::optional<Plan> Portfolio::leanest() {
-  // The lowest budgets are where the recursion is at its best: let it have the finest chain.
-  effort_ = Effort::kFull;
-  look_for_leanest_on_shelves();
-  if (!leanest_) return std::nullopt;
-  raise_floor_to_leanest();
-  if (searches()) {
-    // Bisection between the floor and what is known to be enough.
-    Bytes low = floor_.bytes;
-    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
-    for (int step = 0; step < kLeanSteps && low < leanest_->needed; ++step) {
-      if (options_.stop.stop_requested()) break;
-      const Bytes middle = low + Bytes((leanest_->needed - low).count() / 2);
-      const double share = 1.0 / (kLeanSteps + 2 - step);
-      if (!searched_within(middle, lean_starts(middle), {moves, share})) low = middle + Bytes(1);
-    }
-    descend(moves);
-    raise_floor_to_leanest();
-  }
-  const Lean lean = *leanest_;
-  std::optional<Plan> best = draft_within(lean.needed, 1);
-  auto known = finish(graph_, lean.runs, TakeOver::kWhereEqual, lean.needed, options_);
-  if (known) known->planner = searches() ? "search" : std::string(to_string(options_.planner));
-  keep_better(best, std::move(known), "leanest");
-  if (best) complete(*best);
-  return best;
-}
-
-// Where the bisection ends, live bytes are hardly ever what is in the way: a plan that fits needs a
-// better layout, and changes for it, not another plan.
-void Portfolio::descend(std::uint64_t moves) {
-  double part = kDescentPart;
-  for (int step = 0; step < kDescents && !options_.stop.stop_requested(); ++step) {
-    const Lean lean = *leanest_;
-    const auto trace =
-        simulate(graph_, schedule_from_runs(graph_, lean.runs, TakeOver::kWhereEqual));
-    ROCKMATE_CHECK(trace.has_value(), trace.has_value() ? "" : trace.error().message);
-    const auto above = static_cast<double>((lean.needed - trace->peak).count());
-    if (above <= kTight * static_cast<double>(trace->peak.count())) return;
-    const Bytes target = lean.needed - Bytes(static_cast<std::int64_t>(std::ceil(part * above)));
-    if (target < floor_.bytes) return;
-    const double share = 1.0 / (kDescents + 1 - step);
-    const auto found = searched_within(target, {{lean.runs, SearchStart::kCold}}, {moves, share});
-    if (!found) part /= 2;
-  }
-}
-
 NoPlan Portfolio::explain_no_plan(Bytes budget) {
   NoPlan no_plan;
   no_plan.budget = budget;
   look_for_leanest_on_shelves();
   if (searches() && budget < floor_.bytes && leanest_ && floor_.bytes < leanest_->needed) {
-    const std::uint64_t moves = options_.work_limit.value_or(kDefaultMoves) / kLeanPart;
-    static_cast<void>(searched_within(floor_.bytes, lean_starts(floor_.bytes), {moves}));
+    static_cast<void>(searched_within(floor_.bytes, lean_starts(floor_.bytes), {lean_moves()}));
   }
   raise_floor_to_leanest();
   no_plan.lower_bound = floor_.bytes;

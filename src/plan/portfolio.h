@@ -53,6 +53,9 @@ class Portfolio {
   [[nodiscard]] std::vector<SearchStart> lean_starts(Bytes budget);
   [[nodiscard]] Runs reordered(Bytes budget) const;
   [[nodiscard]] std::optional<Seconds> time_left() const;
+  /// That searches for one plan may make, and for one step to the least budget.
+  [[nodiscard]] std::uint64_t all_moves() const;
+  [[nodiscard]] std::uint64_t lean_moves() const;
   void find_bound(Bytes budget, const std::optional<Plan>& best);
   void raise_floor_above(Bytes budget);
   void play_out(Bytes budget, const std::optional<Plan>& best);
@@ -63,6 +66,7 @@ class Portfolio {
   /// From the leanest plan, where its layout is not tight: by steps of so many moves.
   void descend(std::uint64_t moves);
   void keep_leaner(Lean lean);
+  [[nodiscard]] std::optional<Plan> finish_leanest(const Lean& lean) const;
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;
   [[nodiscard]] bool is_optimal(const Plan& plan) const;
@@ -79,7 +83,8 @@ class Portfolio {
   MomentBound bound_;               // at the budget that was last planned for
   Effort effort_ = Effort::kQuick;  // of the dynamic program, for a search to start from
   std::optional<std::vector<Shelf>> shelves_;
-  std::optional<Lean> leanest_;  // of all runs that anyone came upon
+  std::optional<Lean> leanest_;    // of all runs that anyone came upon
+  std::optional<Plan> lean_plan_;  // of all that searches have laid out
 };
 
 }  // namespace rockmate
