@@ -18,6 +18,9 @@ constexpr std::uint64_t kLeanPart = 4;
 // takes away a part of that.
 constexpr int kDescents = 6;
 constexpr double kTight = 0.005, kDescentPart = 0.5;
+// Other planners take a few seconds on large graphs, whatever is left: with less than this part of
+// the time, a plan that is known must do.
+constexpr double kDraftPart = 0.1;
 
 }  // namespace
 
@@ -67,7 +70,8 @@ std::optional<Plan> Portfolio::leanest() {
     raise_floor_to_leanest();
   }
   const Lean lean = *leanest_;
-  std::optional<Plan> best = draft_within(lean.needed, 1);
+  std::optional<Plan> best;
+  if (!lean_plan_ || has_time_to_draft()) best = draft_within(lean.needed, 1);
   keep_better(best, finish_leanest(lean), "leanest");
   if (!best && lean_plan_) {
     best = lean_plan_;
@@ -75,6 +79,11 @@ std::optional<Plan> Portfolio::leanest() {
   }
   if (best) complete(*best);
   return best;
+}
+
+bool Portfolio::has_time_to_draft() const {
+  const auto left = time_left();
+  return !left || left->count() > kDraftPart * options_.time_limit->count();
 }
 
 // A search's own layout where it is as small: to pack its runs anew may take more.

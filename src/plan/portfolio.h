@@ -66,6 +66,7 @@ class Portfolio {
   /// From the leanest plan, where its layout is not tight: by steps of so many moves.
   void descend(std::uint64_t moves);
   void keep_leaner(Lean lean);
+  [[nodiscard]] bool has_time_to_draft() const;
   [[nodiscard]] std::optional<Plan> finish_leanest(const Lean& lean) const;
   void keep_better(std::optional<Plan>& best, std::optional<Plan> other, const char* stage);
   void report(const char* stage, const std::optional<Plan>& best) const;
