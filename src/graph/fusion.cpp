@@ -33,6 +33,7 @@
 #include "graph/fusion/banded_convolutions.h"
 #include "graph/fusion/concatenations.h"
 #include "graph/fusion/group.h"
+#include "graph/fusion/planes.h"
 #include "graph/fusion/pooled_convolution.h"
 #include "graph/fusion/rewrites.h"
 #include "graph/fusion/roles.h"
@@ -186,6 +187,7 @@ bool Grouping::roles_agree(const Members& members) const {
     const FusionRole role = fusion_role(use_.step(s).node.kind);
     if (role == FusionRole::kNone) return false;
     if (role == FusionRole::kMean) return is_pooled_convolution(members);
+    if (role == FusionRole::kPool) return are_bands(members);
     if (role == FusionRole::kMatrix && s != members.front()) return are_bands(members);
     if (role == FusionRole::kSweep) ++sweeps;
     if (role == FusionRole::kMatrix) ++matrices;
@@ -338,7 +340,8 @@ void fuse(Tape& tape, const WantedTensors& wanted) {
     if (peak.bytes <= before) {
       std::vector<Step> pieced = read_pieces(tape, written.steps, wanted);
       const bool fits = tape_peak(tape, pieced, wanted).bytes <= before;
-      return tape.set_steps(fits ? std::move(pieced) : std::move(written.steps));
+      return tape.set_steps(
+          read_planes(tape, fits ? std::move(pieced) : std::move(written.steps), wanted));
     }
     const auto worst = nearest_group(grouping, written.labels, peak.step);
     if (!worst) return tape.set_steps(original);

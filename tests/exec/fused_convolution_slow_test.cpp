@@ -108,6 +108,32 @@ std::vector<Case> banded_cases() {
          const ConvOptions strided{.stride = {1, 2}, .padding = {1}};
          return b.relu6(line(b, b.conv(y, 70, {3}, depthwise(70, strided)), "n"));
        }},
+      {"band_of_colours_side_by_side", "conv relu conv relu",
+       [](GraphBuilder& b) {
+         const TensorId x = b.silu(b.conv(image(b, "x", {3, 4, 15, 19}), 3, {3}));
+         const ConvOptions wide{.stride = {1, 2}, .padding = {1, 3, 2, 0}, .dilation = {1, 3}};
+         const TensorId y = b.relu(b.conv(x, 19, {2, 3}, wide));
+         return b.relu(b.conv(y, 19, {3}, depthwise(19, {.padding = {1}})));
+       }},
+      {"pooled_colours", "conv sub mul add relu max_pool",
+       [](GraphBuilder& b) {
+         const ConvOptions strided{.stride = {2}, .padding = {1}, .bias = false};
+         const TensorId x = b.conv(image(b, "x", {2, 3, 37, 46}), 24, {3}, strided);
+         return b.max_pool(b.relu(line(b, x, "n")), {3}, {.stride = {2}, .padding = {1}});
+       }},
+      {"pooled_colours_side_by_side", "conv clip max_pool",
+       [](GraphBuilder& b) {
+         const TensorId x = b.silu(b.conv(image(b, "x", {1, 4, 33, 41}), 3, {3}));
+         const ConvOptions wide{.stride = {1, 3}, .padding = {2, 0, 0, 4}, .dilation = {2, 1}};
+         PoolOptions options{.stride = {1, 2}, .padding = {0, 1}, .dilation = {2, 1}};
+         options.ceil_mode = true;
+         return b.max_pool(b.clip(b.conv(x, 50, {3, 5}, wide), -0.5, 2), {2, 3}, options);
+       }},
+      {"pooled_grey", "conv max_pool",
+       [](GraphBuilder& b) {
+         const ConvOptions strided{.stride = {4}, .padding = {0, 5, 1, 0}};
+         return b.max_pool(b.conv(image(b, "x", {3, 1, 40, 31}), 7, {5, 7}, strided), {2});
+       }},
       {"band_with_rows_of_pads_alone", "conv relu conv relu conv",
        [](GraphBuilder& b) {
          TensorId y = b.relu(b.conv(image(b, "x", {2, 4, 6, 5}), 24, {1}));
@@ -222,7 +248,7 @@ class FusedConvolution : public ::testing::TestWithParam<Case> {
  protected:
   static TrainingModel model() {
     GraphBuilder b("fused");
-    b.output(b.max_pool(GetParam().body(b), {2}));  // so that what is fused ends before
+    b.output(b.average_pool(GetParam().body(b), {2}));  // so that what is fused ends before
     TrainingOptions options;
     options.fuse = options.channels_last = options.winograd = true;
     options.bf16 = GetParam().rounds;

@@ -114,6 +114,40 @@ TEST(BandedConvolutions, MayBeginWithFewChannels) {
   EXPECT_THAT(groups(used(network(stem), true)), Contains(kBlock));
 }
 
+TEST(BandedConvolutions, MayBeAConvolutionOfFewChannelsBeforeAPooling) {
+  const auto pooled = [](std::int64_t channels) {
+    return groups(used(network([=](GraphBuilder& b, TensorId x) {
+                         const TensorId few = pointwise(b, x, channels);
+                         const TensorId wide = b.relu(b.conv(few, 48, {3}, {.padding = {1}}));
+                         return b.max_pool(wide, {3}, {.stride = {2}, .padding = {1}});
+                       }),
+                       true));
+  };
+  EXPECT_THAT(pooled(3), Contains("conv relu max_pool"));
+  EXPECT_THAT(pooled(16), Not(Contains("conv relu max_pool")));
+}
+
+// Whether the image is brought into channels last.
+bool transposes(const std::function<void(GraphBuilder& b, TensorId x)>& body) {
+  GraphBuilder b("net");
+  body(b, b.input("x", {2, 3, 32, 32}));
+  const std::vector<std::string> list = groups(used(std::move(b).build(), true));
+  EXPECT_THAT(list, Contains("conv relu max_pool"));
+  return std::ranges::find(list, "transpose") != list.end();
+}
+
+TEST(BandedConvolutions, ReadPlanesAsTheyAreGiven) {
+  const auto stem = [](GraphBuilder& b, TensorId x) {
+    const TensorId y = b.max_pool(b.relu(b.conv(x, 24, {3}, {.padding = {1}})), {2});
+    b.output(b.global_average_pool(b.conv(y, 24, {3})));
+  };
+  EXPECT_FALSE(transposes(stem));
+  EXPECT_TRUE(transposes([&](GraphBuilder& b, TensorId x) {
+    stem(b, x);
+    b.output(b.global_average_pool(b.conv(x, 8, {5})));
+  }));
+}
+
 // Their weights take more bytes than the images between them.
 TEST(BandedConvolutions, StayApartOnSmallImages) {
   EXPECT_THAT(groups(used(network(whole_block, 2), true)), Not(Contains(kBlock)));

@@ -27,6 +27,10 @@ struct PixelProduct {
 void multiply_pixels(const PixelProduct& by, const float* x, std::int64_t pixels,
                      const float* addend, float* y);
 
+/// The same without an addend, where x[p][i] is lines[offsets[i] + p].
+void multiply_lines(const PixelProduct& by, const float* lines, const std::int64_t* offsets,
+                    std::int64_t pixels, float* y);
+
 /// Brings weights [out][in][window] into blocks of out and inputs [window][in]; each row times
 /// scale[o].
 void pack_blocks(const float* weights, const float* scale, std::int64_t out, std::int64_t in,

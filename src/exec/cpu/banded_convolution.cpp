@@ -1,16 +1,18 @@
-// A depthwise convolution with the 1x1 convolutions around it, in bands of rows: the rows of the
-// wide image that a band of results needs are made, convolved and multiplied while they are in the
-// cache. They lie in a ring, so that the next band makes only those that are new.
+// A depthwise convolution with the 1x1 convolutions around it, or a convolution and a max pooling,
+// in bands of rows: the rows of the wide image that a band of results needs are made, convolved and
+// multiplied, or pooled, while they are in the cache. They lie in a ring, so that the next band
+// makes only those that are new.
 //
 // Strips of rows, of all images, are dealt to lanes, each with a ring of its own. How many there
 // are follows from the shapes alone; at the border of two strips rows are made twice.
 
 #include <algorithm>
 
-#include "exec/cpu/band_patches.h"
 #include "exec/cpu/band_rows.h"
+#include "exec/cpu/band_taps.h"
 #include "exec/cpu/depthwise_band.h"
 #include "exec/cpu/families.h"
+#include "exec/cpu/pool_rows.h"
 #include "exec/cpu/windows.h"
 #include "graph/fusion/banded_convolutions.h"
 
@@ -81,12 +83,6 @@ void Stage::write_line(const Run& run) const {
   }
 }
 
-// What the depthwise convolution reads.
-const Shape& wide_shape(const KernelView& kernel, const BandedConvolutions& found) {
-  return found.expand ? kernel.attributes.parts().parts[found.expand->part].outputs[0].shape
-                      : kernel.inputs[found.x].shape;
-}
-
 class BandedKernel {
  public:
   BandedKernel(const KernelView& kernel, const BandedConvolutions& found);
@@ -97,8 +93,8 @@ class BandedKernel {
   struct Lane {
     const Run& run;
     float* ring;
-    float* hidden;   // a band of what the depthwise convolution makes
-    float* patches;  // of a row
+    float* hidden;  // a band of what the depthwise convolution makes
+    float* lines;   // of a row
   };
   struct Range {
     std::int64_t begin, end;
@@ -108,38 +104,49 @@ class BandedKernel {
   void run_strip(const Lane& lane, std::int64_t strip) const;
   [[nodiscard]] Range needed_rows(std::int64_t begin, std::int64_t end) const;
   void make_rows(const Lane& lane, std::int64_t image, std::int64_t begin, std::int64_t end) const;
-  void convolve_row(const Lane& lane, std::int64_t image, std::int64_t row, float* y) const;
+  void make_result(const Lane& lane, std::int64_t image, std::int64_t row, float* y) const;
 
   std::size_t x_;
   Places places_;
   std::optional<Stage> expand_, project_;
-  std::optional<Patches> patches_;  // of `expand_`, where it is no 1x1 convolution
+  std::optional<TapRows> taps_;  // of `expand_`, where it is no 1x1 convolution
   WindowAxis rows_, columns_;
   std::int64_t stride_, dilation_;  // of columns
-  Stage depthwise_;
+  std::int64_t wide_;               // channels of the wide image
+  std::optional<Stage> depthwise_;  // none: a max pooling stands there
   std::int64_t batch_, in_;
   std::int64_t strips_;  // of an image
   std::int64_t lanes_;
   std::int64_t band_ = 1;  // rows of results
   std::int64_t ring_rows_ = 0;
   // Of the first lane, in the workspace; and floats of a lane.
-  std::int64_t ring_ = 0, hidden_ = 0, first_patches_ = 0;
-  std::int64_t ring_size_ = 0, hidden_size_ = 0, patches_size_ = 0;
+  std::int64_t ring_ = 0, hidden_ = 0, lines_ = 0;
+  std::int64_t ring_size_ = 0, hidden_size_ = 0, lines_size_ = 0;
 };
 
-const FusedPart& depthwise_part(const KernelView& kernel, const BandedConvolutions& found) {
-  return kernel.attributes.parts().parts[found.depthwise.part];
+// The depthwise convolution, or the pooling.
+const FusedPart& middle_part(const KernelView& kernel, const BandedConvolutions& found) {
+  return kernel.attributes.parts().parts[found.middle()];
+}
+
+WindowAxis middle_axis(const KernelView& kernel, const BandedConvolutions& found, std::size_t a) {
+  const FusedPart& part = middle_part(kernel, found);
+  const Shape& x = found.expand
+                       ? kernel.attributes.parts().parts[found.expand->part].outputs[0].shape
+                       : kernel.inputs[found.x].shape;
+  return found.pool
+             ? window_axis(part, x, part.attributes.integers("kernel"), a)
+             : window_axis(part, x,
+                           std::span(kernel.inputs[found.depthwise->weight].shape).subspan(2), a);
 }
 
 BandedKernel::BandedKernel(const KernelView& kernel, const BandedConvolutions& found)
     : x_(found.x),
-      rows_(window_axis(depthwise_part(kernel, found), wide_shape(kernel, found),
-                        kernel.inputs[found.depthwise.weight].shape, 0)),
-      columns_(window_axis(depthwise_part(kernel, found), wide_shape(kernel, found),
-                           kernel.inputs[found.depthwise.weight].shape, 1)),
-      stride_(depthwise_part(kernel, found).attributes.integers("strides")[1]),
-      dilation_(depthwise_part(kernel, found).attributes.integers("dilations")[1]),
-      depthwise_(found.depthwise, kernel, places_),
+      rows_(middle_axis(kernel, found, 0)),
+      columns_(middle_axis(kernel, found, 1)),
+      stride_(middle_part(kernel, found).attributes.integers("strides")[1]),
+      dilation_(middle_part(kernel, found).attributes.integers("dilations")[1]),
+      wide_(middle_part(kernel, found).outputs[0].shape[1]),
       batch_(kernel.inputs[found.x].shape[0]),
       in_(kernel.inputs[found.x].shape[1]),
       strips_(std::clamp<std::int64_t>(kEnoughStrips / batch_, 1,
@@ -147,22 +154,21 @@ BandedKernel::BandedKernel(const KernelView& kernel, const BandedConvolutions& f
       lanes_(std::min(kMostLanes, batch_ * strips_)) {
   if (found.expand) {
     const FusedPart& conv = kernel.attributes.parts().parts[found.expand->part];
-    const Shape& x = kernel.inputs[found.x].shape;
     expand_.emplace(*found.expand, kernel, places_);
     if (!found.expand->is_pointwise) {
-      patches_.emplace(conv, x, kernel.inputs[found.expand->weight].shape);
+      taps_.emplace(conv, kernel.inputs[found.x], kernel.inputs[found.expand->weight].shape);
     }
   }
+  if (found.depthwise) depthwise_.emplace(*found.depthwise, kernel, places_);
   if (found.project) project_.emplace(*found.project, kernel, places_);
-  const Attributes& attributes = depthwise_part(kernel, found).attributes;
+  const Attributes& attributes = middle_part(kernel, found).attributes;
   choose_bands(attributes.integers("strides")[0],
                (rows_.kernel - 1) * attributes.integers("dilations")[0] + 1);
 }
 
 // `span`: rows from the first to the last that a row of results needs.
 void BandedKernel::choose_bands(std::int64_t stride, std::int64_t span) {
-  const std::int64_t wide = depthwise_.out;
-  const std::int64_t row = columns_.image * wide;
+  const std::int64_t row = columns_.image * wide_;
   const std::int64_t fit = kBandBytes / 4 / row;
   band_ = std::clamp<std::int64_t>((fit - span) / stride + 1, 1, rows_.results);
   if (expand_) {
@@ -170,12 +176,12 @@ void BandedKernel::choose_bands(std::int64_t stride, std::int64_t span) {
     ring_size_ = aligned(Bytes(ring_rows_ * row * 4)).count() / 4;
     ring_ = places_.add(lanes_ * ring_size_);
   }
-  if (patches_) {
-    patches_size_ = aligned(Bytes(patches_->row_size() * 4)).count() / 4;
-    first_patches_ = places_.add(lanes_ * patches_size_);
+  if (taps_) {
+    lines_size_ = aligned(Bytes(taps_->lines_size() * 4)).count() / 4;
+    lines_ = places_.add(lanes_ * lines_size_);
   }
   if (project_) {
-    hidden_size_ = aligned(Bytes(band_ * columns_.results * wide * 4)).count() / 4;
+    hidden_size_ = aligned(Bytes(band_ * columns_.results * wide_ * 4)).count() / 4;
     hidden_ = places_.add(lanes_ * hidden_size_);
   }
 }
@@ -195,13 +201,14 @@ void BandedKernel::bring_weights(const Run& run) const {
                                place(run, stage->weights) + first * stage->taps);
                  });
   }
-  depthwise_.write_line(run);
-  const float* const given = run.in<float>(depthwise_.is.weight);
-  const float* const factors = place(run, depthwise_.scale);
-  float* const positions = place(run, depthwise_.weights);
-  for (std::int64_t c = 0; c < depthwise_.out; ++c) {
-    for (std::int64_t k = 0; k < depthwise_.taps; ++k) {
-      positions[k * depthwise_.out + c] = given[c * depthwise_.taps + k] * factors[c];
+  if (!depthwise_) return;
+  depthwise_->write_line(run);
+  const float* const given = run.in<float>(depthwise_->is.weight);
+  const float* const factors = place(run, depthwise_->scale);
+  float* const positions = place(run, depthwise_->weights);
+  for (std::int64_t c = 0; c < wide_; ++c) {
+    for (std::int64_t k = 0; k < depthwise_->taps; ++k) {
+      positions[k * wide_ + c] = given[c * depthwise_->taps + k] * factors[c];
     }
   }
 }
@@ -212,7 +219,7 @@ void BandedKernel::run(const Run& run) const {
   parallel_for(run.threads(), lanes_, 1, [&](std::int64_t begin, std::int64_t end) {
     const Lane lane{run, place(run, ring_) + begin * ring_size_,
                     place(run, hidden_) + begin * hidden_size_,
-                    place(run, first_patches_) + begin * patches_size_};
+                    place(run, lines_) + begin * lines_size_};
     for (std::int64_t s = strips * begin / lanes_; s < strips * end / lanes_; ++s) {
       run_strip(lane, s);
     }
@@ -232,10 +239,9 @@ void BandedKernel::run_strip(const Lane& lane, std::int64_t strip) const {
       made = std::max(made, needed.end);
     }
     const std::int64_t pixel = (image * rows_.results + row) * width;
-    const std::int64_t wide = depthwise_.out;
-    float* const hidden = project_ ? lane.hidden : lane.run.out<float>() + pixel * wide;
+    float* const hidden = project_ ? lane.hidden : lane.run.out<float>() + pixel * wide_;
     for (std::int64_t r = 0; r < count; ++r) {
-      convolve_row(lane, image, row + r, hidden + r * width * wide);
+      make_result(lane, image, row + r, hidden + r * width * wide_);
     }
     if (project_) {
       const std::int64_t at = pixel * project_->out;
@@ -268,10 +274,10 @@ void BandedKernel::make_rows(const Lane& lane, std::int64_t image, std::int64_t 
   const float* const x = lane.run.in<float>(x_);
   while (begin < end) {
     const std::int64_t at = begin % ring_rows_;
-    float* const rows = lane.ring + at * width * depthwise_.out;
-    if (patches_) {
-      patches_->lay(x + image * patches_->image_size(), begin++, lane.patches);
-      multiply_pixels(product, lane.patches, width, nullptr, rows);
+    float* const rows = lane.ring + at * width * wide_;
+    if (taps_) {
+      taps_->lay(x + image * taps_->image_size(), begin++, lane.lines);
+      multiply_lines(product, lane.lines, taps_->offsets().data(), width, rows);
       continue;
     }
     const std::int64_t count = std::min(end - begin, ring_rows_ - at);
@@ -281,18 +287,23 @@ void BandedKernel::make_rows(const Lane& lane, std::int64_t image, std::int64_t 
   }
 }
 
-void BandedKernel::convolve_row(const Lane& lane, std::int64_t image, std::int64_t row,
-                                float* y) const {
-  const std::int64_t line = columns_.image * depthwise_.out;
+// A row that the depthwise convolution makes, or the pooling.
+void BandedKernel::make_result(const Lane& lane, std::int64_t image, std::int64_t row,
+                               float* y) const {
+  const std::int64_t line = columns_.image * wide_;
   const float* const x = expand_ ? lane.ring : lane.run.in<float>(x_) + image * rows_.image * line;
-  const float* const positions = place(lane.run, depthwise_.weights);
   std::vector<const float*> lines, weights;
+  std::vector<std::int64_t> positions;
   for (const Meeting& meeting : rows_.forward[static_cast<std::size_t>(row)]) {
     lines.push_back(x + (expand_ ? meeting.at % ring_rows_ : meeting.at) * line);
-    weights.push_back(positions + meeting.weight * columns_.kernel * depthwise_.out);
+    positions.push_back(meeting.weight);
   }
-  depthwise_row({lines, weights, place(lane.run, depthwise_.shift), columns_, stride_, dilation_,
-                 depthwise_.out, depthwise_.clamp},
+  if (!depthwise_) return max_row({lines, positions, columns_, wide_}, y, nullptr);
+  for (const std::int64_t position : positions) {
+    weights.push_back(place(lane.run, depthwise_->weights) + position * columns_.kernel * wide_);
+  }
+  depthwise_row({lines, weights, place(lane.run, depthwise_->shift), columns_, stride_, dilation_,
+                 wide_, depthwise_->clamp},
                 y);
 }
 

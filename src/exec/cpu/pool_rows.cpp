@@ -53,22 +53,42 @@ HWY_INLINE void store_bytes(Ints v, std::uint8_t* p, std::int64_t count) {
 
 HWY_INLINE Ints whole_number(std::int32_t x) { return hn::Set(IntTag(), x); }
 
-void max_pixel(const float* x, const PixelTaps& taps, float* y, std::uint8_t* indices) {
-  for_each_vector(taps.channels, [&](std::int64_t c, auto part) HWY_ATTR {
-    V largest = number(-std::numeric_limits<float>::infinity());
-    Ints index = whole_number(0);
-    for (const Meeting& row : taps.rows) {
-      for (const Meeting& column : taps.columns) {
-        const V candidate = part.load(x + taps.offset(row, column) + c);
-        const M stays = hn::Or(hn::Le(candidate, largest), hn::Ne(largest, largest));
-        largest = hn::IfThenElse(stays, largest, candidate);
+template <bool has_indices, class Span>
+HWY_INLINE void max_pixel(const MaxRow& row, std::int64_t pixel, std::int64_t c, Span part,
+                          float* y, std::uint8_t* indices) {
+  V largest = number(-std::numeric_limits<float>::infinity());
+  Ints index = whole_number(0);
+  for (std::size_t l = 0; l < row.lines.size(); ++l) {
+    const float* const x = row.lines[l] + c;
+    for (const Meeting& column : row.columns.forward[static_cast<std::size_t>(pixel)]) {
+      const V candidate = part.load(x + column.at * row.channels);
+      const M stays = hn::Or(hn::Le(candidate, largest), hn::Ne(largest, largest));
+      largest = hn::IfThenElse(stays, largest, candidate);
+      if constexpr (has_indices) {
+        const std::int64_t position = row.rows[l] * row.columns.kernel + column.weight;
         index = hn::IfThenElse(hn::RebindMask(IntTag(), stays), index,
-                               whole_number(taps.position(row, column)));
+                               whole_number(static_cast<std::int32_t>(position)));
       }
     }
-    part.store(largest, y + c);
-    if (indices != nullptr) store_bytes(index, indices + c, std::min(lanes(), taps.channels - c));
+  }
+  const std::int64_t at = pixel * row.channels + c;
+  part.store(largest, y + at);
+  if constexpr (has_indices) {
+    store_bytes(index, indices + at, std::min(lanes(), row.channels - c));
+  }
+}
+
+template <bool has_indices>
+HWY_INLINE void max_pixels(const MaxRow& row, float* y, std::uint8_t* indices) {
+  for_each_vector(row.channels, [&](std::int64_t c, auto part) HWY_ATTR {
+    for (std::int64_t p = 0; p < row.columns.results; ++p) {
+      max_pixel<has_indices>(row, p, c, part, y, indices);
+    }
   });
+}
+
+void max_row(const MaxRow& row, float* y, std::uint8_t* indices) {
+  indices != nullptr ? max_pixels<true>(row, y, indices) : max_pixels<false>(row, y, indices);
 }
 
 void max_pixel_gradient(const float* dy, const std::uint8_t* indices, const PixelTaps& taps,
@@ -122,15 +142,15 @@ HWY_AFTER_NAMESPACE();
 namespace rockmate::cpu {
 namespace {
 
-HWY_EXPORT(max_pixel);
+HWY_EXPORT(max_row);
 HWY_EXPORT(max_pixel_gradient);
 HWY_EXPORT(sum_pixel);
 HWY_EXPORT(weighted_pixel);
 
 }  // namespace
 
-void max_pixel(const float* x, const PixelTaps& taps, float* y, std::uint8_t* indices) {
-  HWY_DYNAMIC_DISPATCH(max_pixel)(x, taps, y, indices);
+void max_row(const MaxRow& row, float* y, std::uint8_t* indices) {
+  HWY_DYNAMIC_DISPATCH(max_row)(row, y, indices);
 }
 
 void max_pixel_gradient(const float* dy, const std::uint8_t* indices, const PixelTaps& taps,

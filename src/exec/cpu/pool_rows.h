@@ -1,4 +1,4 @@
-// Vectorized pooling of one pixel of a channels-last image: a window's pixels are spans of
+// Vectorized pooling of a row or a pixel of a channels-last image: a window's pixels are spans of
 // channels.
 #pragma once
 
@@ -25,9 +25,17 @@ struct PixelTaps {
   }
 };
 
-/// y[c] = the largest x[offset + c]; the first of equals wins, NaN over all; `indices`, unless
-/// null, are the winners' positions.
-void max_pixel(const float* x, const PixelTaps& taps, float* y, std::uint8_t* indices);
+/// A row of a max pooling, from rows of the image that lie anywhere.
+struct MaxRow {
+  std::span<const float* const> lines;  ///< rows that the window meets
+  std::span<const std::int64_t> rows;   ///< for each of them, its position in the window
+  const WindowAxis& columns;
+  std::int64_t channels;
+};
+
+/// y[column][c] = the largest of the window; the first of equals wins, NaN over all; `indices`,
+/// unless null, are the winners' positions, counted row by row.
+void max_row(const MaxRow& row, float* y, std::uint8_t* indices);
 
 /// dx[c] = the sum of dy[offset + c] where the position is that at indices[offset + c].
 void max_pixel_gradient(const float* dy, const std::uint8_t* indices, const PixelTaps& taps,

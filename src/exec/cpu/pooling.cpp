@@ -47,17 +47,33 @@ std::optional<WindowPlane> plane_of(const KernelView& kernel, const TensorType& 
   return WindowPlane(kernel, image.shape, result.shape, kernel.attributes.integers("kernel"));
 }
 
+void max_row_of(const WindowPlane& plane, std::int64_t image, std::int64_t row, const float* x,
+                float* y, std::uint8_t* indices) {
+  const std::int64_t line = plane.columns.image * plane.channels;
+  std::vector<const float*> lines;
+  std::vector<std::int64_t> rows;
+  for (const Meeting& meeting : plane.rows.forward[static_cast<std::size_t>(row)]) {
+    lines.push_back(x + (image * plane.rows.image + meeting.at) * line);
+    rows.push_back(meeting.weight);
+  }
+  max_row({lines, rows, plane.columns, plane.channels}, y, indices);
+}
+
 std::optional<Prepared> make_max_pool(const KernelView& kernel, int) {
   const auto plane = plane_of(kernel, kernel.inputs[0], kernel.outputs[0]);
   if (!plane || kernel.outputs[1].dtype != DType::kUInt8) return std::nullopt;
   return Prepared{[plane = *plane](const Run& run) {
-    const std::int64_t c = plane.channels;
-    auto* indices = run.out<std::uint8_t>(1);
-    for_each_pixel(plane, true, run.threads(),
-                   [&](std::int64_t pixel, std::int64_t origin, const PixelTaps& taps) {
-                     max_pixel(run.in<float>() + origin, taps, run.out<float>() + pixel * c,
-                               indices != nullptr ? indices + pixel * c : nullptr);
-                   });
+    const std::int64_t line = plane.columns.results * plane.channels;
+    auto* const indices = run.out<std::uint8_t>(1);
+    parallel_for(run.threads(), plane.batch * plane.rows.results, kGrain / (line * 4) + 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t r = begin; r < end; ++r) {
+                     const std::int64_t image = r / plane.rows.results;
+                     max_row_of(plane, image, r % plane.rows.results, run.in<float>(),
+                                run.out<float>() + r * line,
+                                indices != nullptr ? indices + r * line : nullptr);
+                   }
+                 });
   }};
 }
 

@@ -8,10 +8,12 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-bool is_image(const TensorType& type) {
-  return type.shape.size() == 4 && type.dtype == DType::kFloat32 &&
-         type.format == MemoryFormat::kChannelsLast && element_count(type.shape) > 0;
+bool lies(const TensorType& type, MemoryFormat format) {
+  return type.shape.size() == 4 && type.dtype == DType::kFloat32 && type.format == format &&
+         element_count(type.shape) > 0;
 }
+bool is_image(const TensorType& type) { return lies(type, MemoryFormat::kChannelsLast); }
+bool is_in_planes(const TensorType& type) { return lies(type, MemoryFormat::kRowMajor); }
 
 // One number for each channel of the image, or one for all.
 bool is_per_channel(const TensorType& type, const Shape& image) {
@@ -32,8 +34,7 @@ class Reader {
     for (std::size_t p = 0; p < parts_.parts.size(); ++p) {
       const FusedPart& part = parts_.parts[p];
       if (!is_image(part.outputs[0]) || part.attributes.flag("adds")) return std::nullopt;
-      const bool fits = part.kind == OpKind::kConv ? begin_stage(p) : go_on(part);
-      if (!fits) return std::nullopt;
+      if (pool_ || !take(p)) return std::nullopt;
       current_ = next;
       next += part.outputs.size();  // a clamp's mask, too
     }
@@ -41,6 +42,14 @@ class Reader {
   }
 
  private:
+  bool take(std::size_t p) {
+    const FusedPart& part = parts_.parts[p];
+    if (part.kind == OpKind::kConv) return begin_stage(p);
+    if (part.kind != OpKind::kMaxPool) return go_on(part);
+    pool_ = p;
+    return part.inputs == std::vector{current_};
+  }
+
   [[nodiscard]] bool is_input(std::size_t slot) const { return slot < parts_.inputs; }
   [[nodiscard]] const FusedPart& conv(const BandStage& stage) const {
     return parts_.parts[stage.part];
@@ -48,8 +57,7 @@ class Reader {
 
   bool begin_stage(std::size_t p) {
     const FusedPart& part = parts_.parts[p];
-    const bool reads_on = p == 0 ? is_input(part.inputs[0]) && is_image(*inputs_[part.inputs[0]])
-                                 : part.inputs[0] == current_;
+    const bool reads_on = p == 0 ? is_input(part.inputs[0]) : part.inputs[0] == current_;
     if (!reads_on || !std::all_of(part.inputs.begin() + 1, part.inputs.end(),
                                   [&](std::size_t slot) { return is_input(slot); })) {
       return false;
@@ -120,15 +128,29 @@ class Reader {
   }
 
   [[nodiscard]] std::optional<BandedConvolutions> arranged() const {
-    const std::size_t count = stages_.size();
-    if (count < 2 || count > 3 || parts_.outputs != std::vector{current_} ||
-        !parts_.optional.empty()) {
+    if (stages_.empty() || parts_.outputs != std::vector{current_} || !parts_.optional.empty()) {
       return std::nullopt;
     }
+    const auto found = pool_ ? before_pool() : around_depthwise();
+    if (!found) return std::nullopt;
+    const TensorType& x = *inputs_[found->x];
+    const bool reads_windows = found->expand && !found->expand->is_pointwise;
+    return is_image(x) || (reads_windows && is_in_planes(x)) ? found : std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<BandedConvolutions> before_pool() const {
+    BandedConvolutions found{.x = parts_.parts[0].inputs[0], .expand = stages_[0], .pool = pool_};
+    const bool fits = stages_.size() == 1 && may_expand(stages_[0]) && !is_pointwise(stages_[0]);
+    return fits ? std::optional(found) : std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<BandedConvolutions> around_depthwise() const {
+    const std::size_t count = stages_.size();
+    if (count < 2 || count > 3) return std::nullopt;
     const bool expands = count == 3 || may_expand(stages_[0]);
     const BandStage& depthwise = stages_[expands ? 1 : 0];
     if (!is_depthwise(depthwise)) return std::nullopt;
-    BandedConvolutions found{parts_.parts[0].inputs[0], std::nullopt, depthwise, std::nullopt};
+    BandedConvolutions found{.x = parts_.parts[0].inputs[0], .depthwise = depthwise};
     if (expands) {
       found.expand = stages_[0];
       found.expand->is_pointwise = is_pointwise(stages_[0]);
@@ -143,6 +165,7 @@ class Reader {
   const std::vector<const TensorType*>& inputs_;
   std::size_t current_ = 0;  // the slot that the part before made
   std::vector<BandStage> stages_;
+  std::optional<std::size_t> pool_ = std::nullopt;
 };
 
 }  // namespace
@@ -155,7 +178,7 @@ std::optional<BandedConvolutions> banded_convolutions(
 Bytes bytes_between(const FusedParts& parts, const BandedConvolutions& found) {
   Bytes bytes;
   if (found.expand) bytes += parts.parts[found.expand->part].outputs[0].bytes();
-  if (found.project) bytes += parts.parts[found.depthwise.part].outputs[0].bytes();
+  if (found.project) bytes += parts.parts[found.middle()].outputs[0].bytes();
   return bytes;
 }
 

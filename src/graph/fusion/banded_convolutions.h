@@ -1,8 +1,9 @@
 // A depthwise convolution with the 1x1 convolutions around it, each with a batch norm and a clamp
 // behind it, as the parts of one op: the blocks of small networks. Before the first block stands a
-// convolution of a few colours, which may take the place of the 1x1 one. A row of the result comes
-// from a few rows of what stands before it, so that an engine can go through the image in bands of
-// rows, and none of the wide images between the convolutions is ever stored.
+// convolution of a few colours, which may take the place of the 1x1 one; or it stands before a max
+// pooling, in place of the depthwise convolution. A row of the result comes from a few rows of what
+// stands before it, so that an engine can go through the image in bands of rows, and none of the
+// wide images between the convolutions is ever stored.
 #pragma once
 
 #include <optional>
@@ -31,12 +32,17 @@ struct BandStage {
 };
 
 /// The stages hand on images of [batch, channels, rows, columns] that lie channels last, in
-/// float32. One of the two outer ones may be missing.
+/// float32; what the first one reads may be row-major if that is `expand`, of a window. One of the
+/// two outer ones may be missing.
 struct BandedConvolutions {
-  std::size_t x;                     ///< the input of the first stage
-  std::optional<BandStage> expand;   ///< of few channels in a window, or 1x1; has no addend
-  BandStage depthwise;               ///< has no addend
-  std::optional<BandStage> project;  ///< 1x1, without strides and pads; may have one
+  std::size_t x;                            ///< the input of the first stage
+  std::optional<BandStage> expand = {};     ///< of few channels in a window, or 1x1; no addend
+  std::optional<BandStage> depthwise = {};  ///< no addend; or
+  std::optional<std::size_t> pool = {};     ///< a max pooling, the last part, behind a window
+  std::optional<BandStage> project = {};    ///< 1x1, without strides and pads; may have an addend
+
+  /// The part of the depthwise convolution, or the pooling.
+  [[nodiscard]] std::size_t middle() const { return pool ? *pool : depthwise->part; }
 };
 
 /// None: the parts are others. The last part makes the only output.

@@ -45,6 +45,8 @@ FusionRole fusion_role(OpKind kind) {
     case kReduceMean:
     case kAveragePool:
       return FusionRole::kMean;
+    case kMaxPool:
+      return FusionRole::kPool;
     case kConv:
     case kConvTranspose:
     case kLinear:
