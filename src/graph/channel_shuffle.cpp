@@ -1,5 +1,7 @@
 #include "graph/channel_shuffle.h"
 
+#include <algorithm>
+
 namespace rockmate {
 
 ChannelShuffles::ChannelShuffles(const Tape& tape, const std::vector<Step>& steps)
@@ -32,6 +34,26 @@ std::optional<ChannelShuffle> ChannelShuffles::at(std::size_t step) const {
                     steps_[*transpose].node.attributes.integers("permutation") == swap;
   if (!fits) return std::nullopt;
   return ChannelShuffle{image, result, groups[1], *transpose, *join};
+}
+
+std::optional<ShuffledConcatenation> ChannelShuffles::behind(std::size_t step) const {
+  const Node& concat = steps_[step].node;
+  if (concat.kind != OpKind::kConcat || concat.attributes.integer("axis") != 1) return std::nullopt;
+  const auto reshape = only_reader(step, OpKind::kReshape);
+  const auto shuffle = reshape ? at(*reshape) : std::nullopt;
+  const auto is_group = [&](TensorId t) {
+    const Shape& shape = tape_[shuffle->image].tensor.type.shape;
+    return tape_[t].tensor.type.shape[1] * shuffle->groups == shape[1];
+  };
+  if (!shuffle || !std::ranges::all_of(concat.inputs, is_group)) return std::nullopt;
+  ShuffledConcatenation found{concat.inputs, *reshape, *shuffle, std::nullopt};
+  const auto split = only_reader(shuffle->join, OpKind::kSplit);
+  if (!split || steps_[*split].node.attributes.integer("axis") != 1) return found;
+  const bool is_whole =
+      std::ranges::all_of(steps_[*split].node.attributes.integers("sizes"),
+                          [&](std::int64_t size) { return size % shuffle->groups == 0; });
+  if (is_whole) found.split = split;
+  return found;
 }
 
 }  // namespace rockmate

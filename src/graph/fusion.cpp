@@ -32,6 +32,7 @@
 
 #include "graph/fusion/banded_convolutions.h"
 #include "graph/fusion/concatenations.h"
+#include "graph/fusion/dealt_pieces.h"
 #include "graph/fusion/group.h"
 #include "graph/fusion/planes.h"
 #include "graph/fusion/pooled_convolution.h"
@@ -51,7 +52,12 @@ constexpr std::int64_t kSlack = 16;        // what may be added to a window: its
 class Grouping {
  public:
   Grouping(const Tape& tape, const WantedTensors& wanted)
-      : tape_(tape), wanted_(wanted), use_(tape, wanted), label_(tape.steps().size()) {
+      : tape_(tape),
+        wanted_(wanted),
+        trains_(std::ranges::any_of(
+            tape.steps(), [](const Step& step) { return step.phase == Phase::kBackward; })),
+        use_(tape, wanted),
+        label_(tape.steps().size()) {
     for (std::size_t s = 0; s < label_.size(); ++s)
       groups_[label_[s] = next_label_++] = {{s}, false};
   }
@@ -79,6 +85,7 @@ class Grouping {
 
  private:
   void join(std::size_t a, std::size_t b);
+  [[nodiscard]] std::vector<const TensorType*> input_types(const Step& step) const;
   [[nodiscard]] FusionRole greatest_role(std::size_t label) const;
   void drop_broken_groups();
   [[nodiscard]] bool may_join(const Members& members) const;
@@ -87,10 +94,13 @@ class Grouping {
   [[nodiscard]] bool roles_agree(const Members& members) const;
   [[nodiscard]] bool is_pooled_convolution(const Members& members) const;
   [[nodiscard]] bool are_bands(const Members& members) const;
+  [[nodiscard]] bool deals_pieces(const Members& members) const;
+  [[nodiscard]] bool outputs_agree(const Members& members) const;
   [[nodiscard]] bool has_one_large_output(const Members& members) const;
 
   const Tape& tape_;
   const WantedTensors& wanted_;
+  const bool trains_;
   TapeUse use_;
   std::vector<std::size_t> label_;
   struct Group {
@@ -101,6 +111,12 @@ class Grouping {
   std::map<std::size_t, Group> groups_;  // by label
   std::size_t next_label_ = 0;
 };
+
+std::vector<const TensorType*> Grouping::input_types(const Step& step) const {
+  std::vector<const TensorType*> types;
+  for (const TensorId t : step.node.inputs) types.push_back(&tape_[t].tensor.type);
+  return types;
+}
 
 FusionRole Grouping::greatest_role(std::size_t label) const {
   FusionRole role = FusionRole::kNone;
@@ -177,7 +193,7 @@ bool Grouping::may_join(const Members& members) const {
     if (use_.step(s).phase != phase) return false;
   }
   if (phase == Phase::kUpdate || !roles_agree(members)) return false;
-  return phase == Phase::kBackward || has_one_large_output(members);
+  return phase == Phase::kBackward || outputs_agree(members);
 }
 
 bool Grouping::roles_agree(const Members& members) const {
@@ -186,6 +202,7 @@ bool Grouping::roles_agree(const Members& members) const {
   for (const std::size_t s : members) {
     const FusionRole role = fusion_role(use_.step(s).node.kind);
     if (role == FusionRole::kNone) return false;
+    if (role == FusionRole::kMove) return deals_pieces(members);
     if (role == FusionRole::kMean) return is_pooled_convolution(members);
     if (role == FusionRole::kPool) return are_bands(members);
     if (role == FusionRole::kMatrix && s != members.front()) return are_bands(members);
@@ -198,17 +215,14 @@ bool Grouping::roles_agree(const Members& members) const {
 
 bool Grouping::is_pooled_convolution(const Members& members) const {
   const Step step = fused_step(use_, members);
-  std::vector<const TensorType*> inputs;
-  for (const TensorId t : step.node.inputs) inputs.push_back(&tape_[t].tensor.type);
   return step.phase == Phase::kForward &&
-         pooled_convolution(step.node.attributes.parts(), inputs).has_value();
+         pooled_convolution(step.node.attributes.parts(), input_types(step)).has_value();
 }
 
 // Weights are brought into another format in every run, which has to be worth it.
 bool Grouping::are_bands(const Members& members) const {
   const Step step = fused_step(use_, members);
-  std::vector<const TensorType*> inputs;
-  for (const TensorId t : step.node.inputs) inputs.push_back(&tape_[t].tensor.type);
+  const std::vector<const TensorType*> inputs = input_types(step);
   const FusedParts& parts = step.node.attributes.parts();
   const auto found = banded_convolutions(parts, inputs);
   if (!found || step.phase != Phase::kForward) return false;
@@ -217,6 +231,16 @@ bool Grouping::are_bands(const Members& members) const {
     if (part.kind == OpKind::kConv) weights += inputs[part.inputs[1]]->bytes();
   }
   return bytes_between(parts, *found) > weights;
+}
+
+bool Grouping::deals_pieces(const Members& members) const {
+  const Step step = fused_step(use_, members);
+  return dealt_pieces(step.node.attributes.parts(), input_types(step)).has_value();
+}
+
+// Where nothing is trained, nothing runs again in order to get one output from the other.
+bool Grouping::outputs_agree(const Members& members) const {
+  return (!trains_ && deals_pieces(members)) || has_one_large_output(members);
 }
 
 bool Grouping::has_one_large_output(const Members& members) const {
@@ -281,7 +305,7 @@ void Grouping::drop_broken_groups() {
   const auto is_broken = [&](const Group& group) {
     if (group.steps.size() == 1) return false;
     const bool is_forward = use_.step(group.steps.front()).phase != Phase::kBackward;
-    return (is_forward && !(roles_agree(group.steps) && has_one_large_output(group.steps))) ||
+    return (is_forward && !(roles_agree(group.steps) && outputs_agree(group.steps))) ||
            !can_run_at(group.steps, group.place());
   };
   for (bool changes = true; changes;) {

@@ -8,7 +8,7 @@
 //
 // A tensor of which both formats are the same bytes (one channel, or one pixel) is called row-major
 // and fits everywhere. A model's own transposition between the two orders of axes becomes the view
-// that it is, and a channel shuffle works on rows of pixels.
+// that it is, and a channel shuffle works on rows of pixels (shuffle_rows.h).
 
 #include "graph/memory_formats.h"
 
@@ -20,6 +20,7 @@
 
 #include "graph/channel_shuffle.h"
 #include "graph/op_table.h"
+#include "graph/shuffle_rows.h"
 
 namespace rockmate {
 namespace {
@@ -93,9 +94,15 @@ class Pass {
   }
   [[nodiscard]] MemoryFormat format(TensorId t) const { return tape_[t].tensor.type.format; }
 
+  [[nodiscard]] bool may_lie_last(TensorId t) const { return !row_major_.contains(t.index()); }
   void lay(Step step);
   [[nodiscard]] bool views_transposition(const Step& step) const;
-  void lay_shuffle(const ChannelShuffle& shuffle, const Step& first);
+  // Whether what it reads lies channels last, and what it makes may.
+  [[nodiscard]] bool lies_well(const ChannelShuffle& shuffle) const {
+    return format(shuffle.image) == kChannelsLast && may_lie_last(shuffle.result);
+  }
+  [[nodiscard]] bool lies_well(const ShuffledConcatenation& found,
+                               const std::vector<Step>& steps) const;
   [[nodiscard]] MemoryFormat wanted(const Step& step) const;
   // The tensor, or a copy of it, in that format.
   TensorId bring(TensorId t, MemoryFormat format, const Step& reader);
@@ -138,11 +145,12 @@ void Pass::run() {
   std::unordered_set<std::size_t> done;
   for (std::size_t s = 0; s < steps.size(); ++s) {
     if (done.contains(s)) continue;
-    const auto shuffle = shuffles.at(s);
-    const bool lies_well = shuffle && format(shuffle->image) == kChannelsLast &&
-                           !row_major_.contains(shuffle->result.index());
-    if (lies_well) {
-      lay_shuffle(*shuffle, steps[s]);
+    if (const auto found = shuffles.behind(s); found && lies_well(*found, steps)) {
+      append_in_rows(tape_, *found, steps);
+      done.insert({found->shuffle_at, found->shuffle.transpose, found->shuffle.join});
+      if (found->split) done.insert(*found->split);
+    } else if (const auto shuffle = shuffles.at(s); shuffle && lies_well(*shuffle)) {
+      append_in_rows(tape_, *shuffle, steps[s]);
       done.insert({shuffle->transpose, shuffle->join});
     } else {
       lay(Step(steps[s]));
@@ -150,28 +158,13 @@ void Pass::run() {
   }
 }
 
-// On rows of pixels: [N, H, W, C] as [N, H, W, groups, C / groups], the last two axes swapped.
-void Pass::lay_shuffle(const ChannelShuffle& shuffle, const Step& first) {
-  const Shape shape = tape_[shuffle.image].tensor.type.shape;
-  const std::string name = tape_[shuffle.result].tensor.name;
-  TensorId t = shuffle.image;
-  const auto then = [&](const char* role, OpKind kind, Attributes attributes) {
-    t = tape_
-            .emit(fmt::format("{}.{}", name, role), kind, {t}, std::move(attributes), first.phase,
-                  first.origin)
-            .front();
-  };
-  using Integers = std::vector<std::int64_t>;
-  const Integers groups = {shape[0], shape[2], shape[3], shuffle.groups, shape[1] / shuffle.groups};
-  const Integers joined = {shape[0], shape[2], shape[3], shape[1]};
-  then("rows", OpKind::kReinterpret, {});
-  then("groups", OpKind::kReshape, {{"shape", groups}});
-  then("shuffled", OpKind::kTranspose, {{"permutation", Integers{0, 1, 2, 4, 3}}});
-  then("joined", OpKind::kReshape, {{"shape", joined}});
-  tape_.set_format(shuffle.result, kChannelsLast);
-  Node image{
-      tape_.unique(name + ".channels_last"), OpKind::kReinterpret, {}, {t}, {shuffle.result}};
-  tape_.append({std::move(image), first.phase, first.origin});
+bool Pass::lies_well(const ShuffledConcatenation& found, const std::vector<Step>& steps) const {
+  const auto is_last = [&](TensorId t) { return format(t) == kChannelsLast; };
+  const auto may_be_last = [&](TensorId t) { return is_image(t) && may_lie_last(t); };
+  const auto& [pieces, at, shuffle, split] = found;
+  return std::ranges::all_of(pieces, is_last) && may_lie_last(shuffle.image) &&
+         may_lie_last(shuffle.result) &&
+         (!split || std::ranges::all_of(steps[*split].node.outputs, may_be_last));
 }
 
 // A transposition that nothing has to move for: between rows of pixels, row-major, and an image.

@@ -100,6 +100,28 @@ TEST(MemoryFormats, ChannelShufflesWorkOnRowsOfPixels) {
   }
 }
 
+// They take a channel of each piece in turn, and hand whole groups to a split; or they stay as they
+// are where the pieces, or the parts, are others.
+TEST(MemoryFormats, ShuffledConcatenationsAreNotTransposed) {
+  const auto build = [](std::int64_t channels, std::int64_t first) {
+    GraphBuilder b("shuffle");
+    const TensorId x = b.input("x", {2, 3, 5, 4});
+    TensorId y = b.concat({b.conv(x, channels, {3}), b.conv(x, 12 - channels, {3})}, 1);
+    y = b.reshape(b.transpose(b.reshape(y, {2, 2, 6, 3, 2}), {0, 2, 1, 3, 4}), {2, 12, 3, 2});
+    const auto parts = b.split(y, {first, 12 - first}, 1);
+    y = b.add(b.conv(parts[0], 4, {2}), b.conv(parts[1], 4, {2}));
+    b.loss(b.reduce_mean(b.mul(y, y), {0, 1, 2, 3}));
+    return std::move(b).build();
+  };
+  const auto transpositions = [&](std::int64_t channels, std::int64_t first) {
+    expect_same_numbers(build(channels, first));
+    return count(model_of(build(channels, first), true), OpKind::kTranspose);
+  };
+  const std::size_t in_both_directions = transpositions(5, 4);
+  EXPECT_EQ(transpositions(6, 4), in_both_directions - 1);
+  EXPECT_EQ(transpositions(6, 5), in_both_directions - 1);
+}
+
 // What a model transposes to [N, H, W, C] lies so already.
 TEST(MemoryFormats, TranspositionsToRowsOfPixelsAreViews) {
   GraphBuilder b("rows");

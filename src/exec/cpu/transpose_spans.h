@@ -1,7 +1,8 @@
-// Transposition of matrices of float32.
+// Transposition of matrices of float32, and of rows that lie apart.
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace rockmate::cpu {
 
@@ -13,5 +14,9 @@ struct Transposition {
 
 /// y[column][row] = x[row][column], `count` times; matrices lie side by side, without gaps.
 void transpose(const float* x, const Transposition& matrix, std::int64_t count, float* y);
+
+/// y[row][column][i] = pieces[i][row * stride + column], of so many columns.
+void interleave(std::span<const float* const> pieces, std::int64_t rows, std::int64_t columns,
+                std::int64_t stride, float* y);
 
 }  // namespace rockmate::cpu

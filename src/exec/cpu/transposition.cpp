@@ -1,11 +1,13 @@
 // Permutations of axes that, once axes that stay together are one, swap the last two: between rows
-// and channels of images, and the shuffle of channels.
+// and channels of images, and the shuffle of channels. Pieces that a concatenation takes element by
+// element, as a shuffle does, are rows of such a matrix.
 
 #include <algorithm>
 #include <limits>
 
 #include "exec/cpu/families.h"
 #include "exec/cpu/transpose_spans.h"
+#include "graph/fusion/dealt_pieces.h"
 
 namespace rockmate::cpu {
 namespace {
@@ -72,8 +74,62 @@ std::optional<Prepared> make_transpose(const KernelView& kernel, int) {
   }};
 }
 
+// Rows are dealt to threads in blocks, which go from the pieces to all parts while they are in the
+// nearest cache.
+void deal(const DealtPieces& dealt, const Run& run) {
+  constexpr std::int64_t kBlockBytes = 16 << 10;
+  const std::int64_t row = dealt.columns * static_cast<std::int64_t>(run.inputs());
+  const std::int64_t block = kBlockBytes / 4 / row + 1;
+  const std::int64_t blocks = (dealt.rows + block - 1) / block;
+  parallel_for(
+      run.threads(), blocks, kGrain / (block * row) + 1, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<const float*> pieces(run.inputs());
+        for (std::int64_t b = begin; b < end; ++b) {
+          const std::int64_t first = b * block;
+          const std::int64_t rows = std::min(block, dealt.rows - first);
+          std::int64_t column = 0;
+          for (std::size_t p = 0; p < dealt.sizes.size(); ++p) {
+            const std::int64_t size = dealt.sizes[p];
+            for (std::size_t i = 0; i < pieces.size(); ++i) {
+              pieces[i] = run.in<float>(i) + first * dealt.columns + column;
+            }
+            interleave(pieces, rows, size, dealt.columns,
+                       run.out<float>(p) + first * size * static_cast<std::int64_t>(pieces.size()));
+            column += size;
+          }
+        }
+      });
+}
+
+std::optional<Prepared> make_dealt(const KernelView& kernel, int) {
+  std::vector<const TensorType*> inputs;
+  for (const TensorType& type : kernel.inputs) inputs.push_back(&type);
+  const auto found = dealt_pieces(kernel.attributes.parts(), inputs);
+  if (!found || !is_float32(kernel)) return std::nullopt;
+  return Prepared{[dealt = *found](const Run& run) { deal(dealt, run); }};
+}
+
+// All of it is one part.
+std::optional<Prepared> make_concat(const KernelView& kernel, int) {
+  const Shape& shape = kernel.shape();
+  const bool is_joint =
+      is_float32(kernel) && shape.size() > 1 && shape.back() == 1 &&
+      kernel.attributes.integer("axis") == static_cast<std::int64_t>(shape.size()) - 1 &&
+      std::ranges::all_of(kernel.inputs, [&](const TensorType& type) {
+        return type == kernel.inputs[0] && type.format == MemoryFormat::kRowMajor;
+      });
+  const std::int64_t columns = shape.size() > 1 ? shape[shape.size() - 2] : 0;
+  if (!is_joint || columns == 0) return std::nullopt;
+  const DealtPieces dealt{element_count(shape) / columns, columns, {columns}};
+  return Prepared{[dealt](const Run& run) { deal(dealt, run); }};
+}
+
 }  // namespace
 
-void add_transpose_kernels(Makers& makers) { add(makers, {OpKind::kTranspose}, make_transpose); }
+void add_transpose_kernels(Makers& makers) {
+  add(makers, {OpKind::kTranspose}, make_transpose);
+  add(makers, {OpKind::kConcat}, make_concat);
+  add(makers, {OpKind::kFused}, make_dealt);
+}
 
 }  // namespace rockmate::cpu

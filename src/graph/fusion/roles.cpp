@@ -33,6 +33,9 @@ FusionRole fusion_role(OpKind kind) {
     case kSinGradient:
     case kCosGradient:
       return FusionRole::kPointwise;
+    case kConcat:
+    case kSplit:
+      return FusionRole::kMove;
     case kSoftmax:
     case kLogSoftmax:
     case kSoftmaxGradient:

@@ -9,6 +9,7 @@ namespace rockmate {
 
 enum class FusionRole : std::uint8_t {  // from cheap to dear
   kNone,                                ///< stands alone
+  kMove,       ///< a concatenation, and the split behind it (dealt_pieces.h)
   kPointwise,  ///< each element of the output comes from one element of each operand
   kSweep,      ///< cheap, but an element of the output needs many: norms, softmax, sums
   kMean,       ///< as a sweep, but only the end of a pooled convolution (pooled_convolution.h)
