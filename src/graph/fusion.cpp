@@ -6,13 +6,15 @@
 //   roles     One matrix product (or convolution) with point-wise steps behind it; or one sweep
 //             with point-wise steps on both sides; or a 1x1 convolution, a clamp and the mean over
 //             all pixels, if nobody else reads what they hand on; or a depthwise convolution
-//             with the 1x1 convolutions around it, if what they hand on takes more bytes than
-//             their weights.
+//             with the 1x1 convolutions around it, or a convolution of few channels and a max
+//             pooling, if what they hand on takes more bytes than their weights; or a shuffled
+//             concatenation and the split behind it.
 //   outputs   In the forward part a group has one large output. With two, the one that is cheap to
 //             get from the other could no longer be got from it alone: a planner would run more
 //             again than before. So a convolution stays apart from the batch norm that needs its
 //             output once more, and softmax from a dropout, as both are saved. Backward ops run
-//             once; there this rule does not hold.
+//             once; there this rule does not hold. Nor does it for the parts of a split where
+//             nothing is trained.
 //   order     The group can run where its last member stands, or where its first does.
 //   memory    No step of the window between first and last member has more alive than before, but
 //             for what is negligible (the gradient of a bias).

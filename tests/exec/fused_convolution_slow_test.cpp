@@ -108,6 +108,18 @@ std::vector<Case> banded_cases() {
          const ConvOptions strided{.stride = {1, 2}, .padding = {1}};
          return b.relu6(line(b, b.conv(y, 70, {3}, depthwise(70, strided)), "n"));
        }},
+      {"band_of_windows_wider_than_the_image", "conv relu conv relu conv",
+       [](GraphBuilder& b) {
+         TensorId y = b.relu(b.conv(image(b, "x", {2, 6, 23, 2}), 49, {1}));
+         y = b.relu(b.conv(y, 49, {5}, depthwise(49, {.padding = {2}})));
+         return b.conv(y, 18, {1});
+       }},
+      {"band_of_strides_in_runs_that_overlap", "conv relu conv clip",
+       [](GraphBuilder& b) {
+         const TensorId y = b.relu(b.conv(image(b, "x", {1, 4, 20, 35}), 17, {1}));
+         const ConvOptions strided{.stride = {1, 2}, .padding = {1, 0, 0, 2}};
+         return b.relu6(b.conv(y, 17, {3}, depthwise(17, strided)));
+       }},
       {"band_of_colours_side_by_side", "conv relu conv relu",
        [](GraphBuilder& b) {
          const TensorId x = b.silu(b.conv(image(b, "x", {3, 4, 15, 19}), 3, {3}));

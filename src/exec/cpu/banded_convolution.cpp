@@ -111,9 +111,9 @@ class BandedKernel {
   std::optional<Stage> expand_, project_;
   std::optional<TapRows> taps_;  // of `expand_`, where it is no 1x1 convolution
   WindowAxis rows_, columns_;
-  std::int64_t stride_, dilation_;  // of columns
-  std::int64_t wide_;               // channels of the wide image
-  std::optional<Stage> depthwise_;  // none: a max pooling stands there
+  std::int64_t stride_, pad_, dilation_;  // of columns
+  std::int64_t wide_;                     // channels of the wide image
+  std::optional<Stage> depthwise_;        // none: a max pooling stands there
   std::int64_t batch_, in_;
   std::int64_t strips_;  // of an image
   std::int64_t lanes_;
@@ -145,6 +145,7 @@ BandedKernel::BandedKernel(const KernelView& kernel, const BandedConvolutions& f
       rows_(middle_axis(kernel, found, 0)),
       columns_(middle_axis(kernel, found, 1)),
       stride_(middle_part(kernel, found).attributes.integers("strides")[1]),
+      pad_(middle_part(kernel, found).attributes.integers("pads")[1]),
       dilation_(middle_part(kernel, found).attributes.integers("dilations")[1]),
       wide_(middle_part(kernel, found).outputs[0].shape[1]),
       batch_(kernel.inputs[found.x].shape[0]),
@@ -302,8 +303,8 @@ void BandedKernel::make_result(const Lane& lane, std::int64_t image, std::int64_
   for (const std::int64_t position : positions) {
     weights.push_back(place(lane.run, depthwise_->weights) + position * columns_.kernel * wide_);
   }
-  depthwise_row({lines, weights, place(lane.run, depthwise_->shift), columns_, stride_, dilation_,
-                 wide_, depthwise_->clamp},
+  depthwise_row({lines, weights, place(lane.run, depthwise_->shift), columns_, stride_, pad_,
+                 dilation_, wide_, depthwise_->clamp},
                 y);
 }
 

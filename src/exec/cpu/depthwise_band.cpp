@@ -1,10 +1,12 @@
-// Where a window of 3 or 5 columns meets the image with all of them, neighbouring pixels are
-// computed side by side, so that an element of the image is loaded once for all windows of a row
-// that hold it. Elsewhere several vectors of channels share the arithmetic of addresses.
+// Where a window has 3 or 5 columns, neighbouring pixels are computed side by side, so that an
+// element of the image is loaded once for all windows of a row that hold it. Of other windows,
+// several vectors of channels share the arithmetic of addresses.
 
 #include "exec/cpu/depthwise_band.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "exec/cpu/targets.h"
 
@@ -25,13 +27,15 @@ constexpr std::int64_t kRun = 4;
 #endif
 constexpr std::int64_t kVectors = 4;  // that share addresses
 
-// So many pixels from `first` on, whose windows lie within the image; a vector of channels from c.
-template <std::int64_t kernel, std::int64_t stride, std::int64_t pixels, class Span>
+// So many pixels from `first` on; a vector of channels from c. `is_whole`: their windows lie within
+// the image; else, zeros are read outside it.
+template <std::int64_t kernel, std::int64_t stride, std::int64_t pixels, bool is_whole, class Span>
 HWY_INLINE void convolve_run(const DepthwiseRow& row, std::int64_t first, std::int64_t c, Span part,
                              float* y) {
   constexpr std::int64_t kImage = (pixels - 1) * stride + kernel;
   const std::int64_t channels = row.channels;
-  const std::int64_t at = row.columns.forward[static_cast<std::size_t>(first)].front().at;
+  const std::int64_t width = row.columns.image;
+  const std::int64_t at = first * stride - row.pad;
   V sums[pixels];
   const V shift = part.load(row.shift + c);
 #pragma GCC unroll 8
@@ -40,7 +44,10 @@ HWY_INLINE void convolve_run(const DepthwiseRow& row, std::int64_t first, std::i
     const float* const x = row.lines[l] + at * channels + c;
     V image[kImage];
 #pragma GCC unroll 32
-    for (std::int64_t i = 0; i < kImage; ++i) image[i] = part.load(x + i * channels);
+    for (std::int64_t i = 0; i < kImage; ++i) {
+      const bool is_inside = is_whole || (at + i >= 0 && at + i < width);
+      image[i] = is_inside ? part.load(x + i * channels) : zero();
+    }
 #pragma GCC unroll 5
     for (std::int64_t k = 0; k < kernel; ++k) {
       const V weight = part.load(row.weights[l] + k * channels + c);
@@ -56,16 +63,19 @@ HWY_INLINE void convolve_run(const DepthwiseRow& row, std::int64_t first, std::i
   }
 }
 
-// Pixels [first, end).
-template <std::int64_t kernel, std::int64_t stride>
-HWY_NOINLINE void convolve_inner(const DepthwiseRow& row, std::int64_t first, std::int64_t end,
-                                 float* y) {
-  constexpr std::int64_t kLong = kernel == 5 && stride == 2 ? kRun - kRun / 4 : kRun;
+// The last run may lie over the one before it: it makes the same numbers again.
+template <std::int64_t kernel, std::int64_t stride, std::int64_t pixels>
+HWY_NOINLINE void convolve_runs(const DepthwiseRow& row, float* y) {
+  constexpr std::int64_t kImage = (pixels - 1) * stride + kernel;
+  const std::int64_t results = row.columns.results;
   for_each_vector(row.channels, [&](std::int64_t c, auto part) HWY_ATTR {
-    std::int64_t p = first;
-    for (; p + kLong <= end; p += kLong) convolve_run<kernel, stride, kLong>(row, p, c, part, y);
-    for (; p + 3 <= end; p += 3) convolve_run<kernel, stride, 3>(row, p, c, part, y);
-    for (; p < end; ++p) convolve_run<kernel, stride, 1>(row, p, c, part, y);
+    for (std::int64_t p = 0; p < results; p += pixels) {
+      const std::int64_t first = std::min(p, results - pixels);
+      const std::int64_t at = first * stride - row.pad;
+      at >= 0 && at + kImage <= row.columns.image
+          ? convolve_run<kernel, stride, pixels, true>(row, first, c, part, y)
+          : convolve_run<kernel, stride, pixels, false>(row, first, c, part, y);
+    }
   });
 }
 
@@ -101,29 +111,32 @@ HWY_NOINLINE void convolve_any(const DepthwiseRow& row, std::int64_t pixel, floa
   if (c < row.channels) convolve_pixel<1>(row, pixel, c, Part(row.channels - c), y);
 }
 
-using Inner = void (*)(const DepthwiseRow&, std::int64_t, std::int64_t, float*);
-Inner inner_of(const DepthwiseRow& row) {
-  const std::int64_t kernel = row.columns.kernel;
-  if (row.dilation != 1 || (kernel != 3 && kernel != 5)) return nullptr;
-  if (row.stride == 1) return kernel == 3 ? convolve_inner<3, 1> : convolve_inner<5, 1>;
-  if (row.stride == 2) return kernel == 3 ? convolve_inner<3, 2> : convolve_inner<5, 2>;
-  return nullptr;
+// In as few runs as can be, all of one length.
+template <std::int64_t kernel, std::int64_t stride, std::int64_t... rests>
+void convolve_evenly(const DepthwiseRow& row, float* y,
+                     std::integer_sequence<std::int64_t, rests...>) {
+  static constexpr std::array kBy = {convolve_runs<kernel, stride, rests + 1>...};
+  constexpr auto kLongest = static_cast<std::int64_t>(kBy.size());
+  const std::int64_t runs = (row.columns.results + kLongest - 1) / kLongest;
+  const std::int64_t pixels = (row.columns.results + runs - 1) / runs;
+  kBy[static_cast<std::size_t>(pixels - 1)](row, y);
+}
+
+template <std::int64_t kernel, std::int64_t stride>
+void convolve_window(const DepthwiseRow& row, float* y) {
+  constexpr std::int64_t kLongest = kernel == 5 && stride == 2 ? kRun - kRun / 4 : kRun;
+  convolve_evenly<kernel, stride>(row, y, std::make_integer_sequence<std::int64_t, kLongest>());
 }
 
 void depthwise_row(const DepthwiseRow& row, float* y) {
-  const auto& windows = row.columns.forward;
-  const auto is_whole = [&](const auto& window) {
-    return static_cast<std::int64_t>(window.size()) == row.columns.kernel;
-  };
-  const auto first = std::find_if(windows.begin(), windows.end(), is_whole);
-  const auto end = std::find_if_not(first, windows.end(), is_whole);
-  const Inner inner = inner_of(row);
-  const std::int64_t left = inner != nullptr ? first - windows.begin() : row.columns.results;
-  for (std::int64_t p = 0; p < left; ++p) convolve_any(row, p, y);
-  if (inner == nullptr) return;
-  inner(row, left, end - windows.begin(), y);
-  for (std::int64_t p = end - windows.begin(); p < row.columns.results; ++p) {
-    convolve_any(row, p, y);
+  const std::int64_t kernel = row.columns.kernel;
+  const bool is_dense = row.dilation == 1 && (row.stride == 1 || row.stride == 2);
+  if (is_dense && kernel == 3) {
+    row.stride == 1 ? convolve_window<3, 1>(row, y) : convolve_window<3, 2>(row, y);
+  } else if (is_dense && kernel == 5) {
+    row.stride == 1 ? convolve_window<5, 1>(row, y) : convolve_window<5, 2>(row, y);
+  } else {
+    for (std::int64_t p = 0; p < row.columns.results; ++p) convolve_any(row, p, y);
   }
 }
 

@@ -15,7 +15,7 @@ struct DepthwiseRow {
   std::span<const float* const> weights;  ///< for each of them, [column of the window][channel]
   const float* shift;                     ///< per channel
   const WindowAxis& columns;
-  std::int64_t stride, dilation;  ///< of the columns
+  std::int64_t stride, pad, dilation;  ///< of the columns
   std::int64_t channels;
   Clamp clamp;
 };
