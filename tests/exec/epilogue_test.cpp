@@ -19,7 +19,7 @@ std::optional<Epilogue> epilogue(const std::function<TensorId(GraphBuilder&, Ten
                                  const std::string& parts) {
   GraphBuilder b("net");
   const TensorId x = b.max_pool(b.input("x", {2, 4, 12, 12}), {2});
-  b.output(b.max_pool(behind(b, b.conv(x, 8, {3}, {.padding = {1}, .bias = false})), {2}));
+  b.output(b.average_pool(behind(b, b.conv(x, 8, {3}, {.padding = {1}, .bias = false})), {2}));
   TrainingOptions options;
   options.fuse = options.channels_last = true;
   const TrainingModel model = make_inference_model(std::move(b).build(), options);
