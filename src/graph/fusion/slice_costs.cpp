@@ -51,8 +51,10 @@ Found convolution(const Node& node) {
 // Goes through bands of rows (banded_convolutions.h).
 bool is_banded(const Node& node) {
   if (node.kind != OpKind::kFused) return false;
-  const auto is_conv = [](const FusedPart& part) { return part.kind == OpKind::kConv; };
-  return std::ranges::count_if(node.attributes.parts().parts, is_conv) > 1;
+  const auto has_windows = [](const FusedPart& part) {
+    return part.kind == OpKind::kConv || part.kind == OpKind::kMaxPool;
+  };
+  return std::ranges::count_if(node.attributes.parts().parts, has_windows) > 1;
 }
 
 double flops_of(const Tape& tape, const Node& node) {
