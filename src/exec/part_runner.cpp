@@ -9,12 +9,6 @@
 namespace rockmate {
 namespace {
 
-std::vector<const TensorType*> pointers(const std::vector<TensorType>& types) {
-  std::vector<const TensorType*> list;
-  for (const TensorType& type : types) list.push_back(&type);
-  return list;
-}
-
 // The part as a kernel whose values are slots, and what an engine wants to know of it.
 Kernel kernel_of(const FusedPart& part) {
   Kernel kernel{part.kind, part.attributes, {}, {}, {}, std::nullopt};
@@ -150,6 +144,12 @@ class PartPacker : public PreparedKernel {
 };
 
 }  // namespace
+
+std::vector<const TensorType*> pointers(const std::vector<TensorType>& types) {
+  std::vector<const TensorType*> list;
+  for (const TensorType& type : types) list.push_back(&type);
+  return list;
+}
 
 std::vector<Packing> parts_packings(const KernelSpec& spec, const Engine& engine) {
   if (is_sliced(spec.kernel.attributes)) return parts_packings(SliceKernel(spec).spec(), engine);

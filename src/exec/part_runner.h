@@ -25,6 +25,9 @@ namespace rockmate {
 [[nodiscard]] Packer parts_packer(const KernelSpec& spec, std::size_t operand,
                                   const Engine& engine);
 
+/// The types, where they lie.
+[[nodiscard]] std::vector<const TensorType*> pointers(const std::vector<TensorType>& types);
+
 /// The pairs that the training graph has for a kernel: what other forms of it have to keep.
 [[nodiscard]] std::vector<MayOverwrite> promised_places(const KernelSpec& spec);
 

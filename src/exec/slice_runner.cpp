@@ -5,12 +5,6 @@
 namespace rockmate {
 namespace {
 
-std::vector<const TensorType*> pointers(const std::vector<TensorType>& types) {
-  std::vector<const TensorType*> list;
-  for (const TensorType& type : types) list.push_back(&type);
-  return list;
-}
-
 Kernel kernel_of(const KernelSpec& sliced, const BatchSlice& slice) {
   Kernel kernel = sliced.kernel;
   kernel.attributes = {{"parts", slice.parts}};
