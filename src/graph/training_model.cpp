@@ -10,6 +10,7 @@
 #include "graph/bf16.h"
 #include "graph/fusion.h"
 #include "graph/fusion/batch_slices.h"
+#include "graph/fusion/group.h"
 #include "graph/index_ranges.h"
 #include "graph/load.h"
 #include "graph/memory_formats.h"
@@ -20,18 +21,6 @@
 
 namespace rockmate {
 namespace {
-
-OpView view_of(const Tape& tape, const Node& node) {
-  OpView view{node.name, node.kind, node.attributes, {}};
-  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
-  return view;
-}
-
-Types output_types(const Tape& tape, const Node& node) {
-  Types types;
-  for (const TensorId t : node.outputs) types.push_back(tape[t].tensor.type);
-  return types;
-}
 
 class ModelWriter {
  public:

@@ -20,8 +20,7 @@ bool has(const auto& list, const auto& item) {
 // Bytes of what lives only while a step runs. Bands of rows and chunks of pixels are negligible.
 Bytes workspace_of(const Tape& tape, const Node& node) {
   if (node.kind != OpKind::kFused) return {};
-  std::vector<const TensorType*> inputs;
-  for (const TensorId t : node.inputs) inputs.push_back(&tape[t].tensor.type);
+  const std::vector<const TensorType*> inputs = view_of(tape, node).inputs;
   if (is_sliced(node.attributes)) {
     const BatchSlice slice(node.attributes, inputs);
     return FusedLayout(*slice.parts, slice.input_types()).workspace();
@@ -35,13 +34,9 @@ Bytes workspace_of(const Tape& tape, const Node& node) {
 // Bytes of outputs that can lie on inputs of which `dies`.
 template <class Dies>
 Bytes shared_bytes(const Tape& tape, const Node& node, const Dies& dies) {
-  OpView view{node.name, node.kind, node.attributes, {}};
-  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
-  Types outputs;
-  for (const TensorId t : node.outputs) outputs.push_back(tape[t].tensor.type);
   Bytes bytes;
   std::set<TensorId> written, taken;
-  for (const MayOverwrite& pair : in_place_pairs(view, outputs)) {
+  for (const MayOverwrite& pair : in_place_pairs(view_of(tape, node), output_types(tape, node))) {
     const TensorId output = node.outputs[pair.output];
     const TensorId storage = tape[node.inputs[pair.input]].storage;
     if (written.contains(output) || taken.contains(storage) || !dies(storage)) continue;
@@ -131,6 +126,18 @@ bool may_be_left_out(const TapeUse& use, TensorId t, Phase phase) {
 }
 
 }  // namespace
+
+OpView view_of(const Tape& tape, const Node& node) {
+  OpView view{node.name, node.kind, node.attributes, {}};
+  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
+  return view;
+}
+
+Types output_types(const Tape& tape, const Node& node) {
+  Types outputs;
+  for (const TensorId t : node.outputs) outputs.push_back(tape[t].tensor.type);
+  return outputs;
+}
 
 TapeUse::TapeUse(const Tape& tape, const WantedTensors& wanted)
     : tape_(&tape),

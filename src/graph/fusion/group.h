@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "graph/op_table.h"
 #include "graph/tape.h"
 
 namespace rockmate {
@@ -15,6 +16,11 @@ struct WantedTensors {
   std::vector<TensorId> visible;  ///< there when they are made
   std::vector<TensorId> results;  ///< there at the end as well
 };
+
+/// A node as the table of ops sees it: what it is with its inputs, and its outputs. The node and
+/// the tape outlive the first.
+[[nodiscard]] OpView view_of(const Tape& tape, const Node& node);
+[[nodiscard]] Types output_types(const Tape& tape, const Node& node);
 
 /// Who makes and reads the tensors of a tape, by step.
 class TapeUse {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graph/fusion/group.h"
 #include "graph/fusion/roles.h"
 #include "graph/sliced_parts.h"
 #include "rockmate/training_model.h"
@@ -111,11 +112,7 @@ std::optional<std::vector<std::size_t>> inputs_with_samples(const OpView& op, co
 
 std::optional<std::vector<std::size_t>> inputs_with_samples(const Tape& tape, const Node& node,
                                                             std::int64_t batch) {
-  OpView view{node.name, node.kind, node.attributes, {}};
-  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
-  Types outputs;
-  for (const TensorId t : node.outputs) outputs.push_back(tape[t].tensor.type);
-  return inputs_with_samples(view, outputs, batch);
+  return inputs_with_samples(view_of(tape, node), output_types(tape, node), batch);
 }
 
 }  // namespace rockmate

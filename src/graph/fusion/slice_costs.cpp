@@ -58,11 +58,7 @@ bool is_banded(const Node& node) {
 }
 
 double flops_of(const Tape& tape, const Node& node) {
-  OpView view{node.name, node.kind, node.attributes, {}};
-  for (const TensorId t : node.inputs) view.inputs.push_back(&tape[t].tensor.type);
-  Types outputs;
-  for (const TensorId t : node.outputs) outputs.push_back(tape[t].tensor.type);
-  return work_of(view, outputs).flops;
+  return work_of(view_of(tape, node), output_types(tape, node)).flops;
 }
 
 }  // namespace
