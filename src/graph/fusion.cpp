@@ -8,12 +8,13 @@
 //             all pixels, if nobody else reads what they hand on; or a depthwise convolution
 //             with the 1x1 convolutions around it, or a convolution of few channels and a max
 //             pooling, if what they hand on takes more bytes than their weights; or a shuffled
-//             concatenation and the split behind it.
+//             concatenation and the split behind it; or a product of what dropout left.
 //   outputs   In the forward part a group has one large output. With two, the one that is cheap to
 //             get from the other could no longer be got from it alone: a planner would run more
 //             again than before. So a convolution stays apart from the batch norm that needs its
-//             output once more, and softmax from a dropout, as both are saved. Backward ops run
-//             once; there this rule does not hold. Nor does it for the parts of a split where
+//             output once more. (Softmax and the dropout behind it would be apart, too, but for
+//             signs, which make one output of both: signed_dropouts.h.) Backward ops run once;
+//             there this rule does not hold. Nor does it for the parts of a split where
 //             nothing is trained.
 //   order     The group can run where its last member stands, or where its first does.
 //   memory    No step of the window between first and last member has more alive than before, but
@@ -35,11 +36,13 @@
 #include "graph/fusion/banded_convolutions.h"
 #include "graph/fusion/concatenations.h"
 #include "graph/fusion/dealt_pieces.h"
+#include "graph/fusion/dropped_product.h"
 #include "graph/fusion/group.h"
 #include "graph/fusion/planes.h"
 #include "graph/fusion/pooled_convolution.h"
 #include "graph/fusion/rewrites.h"
 #include "graph/fusion/roles.h"
+#include "graph/fusion/signed_dropouts.h"
 #include "graph/op_table.h"
 
 namespace rockmate {
@@ -96,6 +99,7 @@ class Grouping {
   [[nodiscard]] bool roles_agree(const Members& members) const;
   [[nodiscard]] bool is_pooled_convolution(const Members& members) const;
   [[nodiscard]] bool are_bands(const Members& members) const;
+  [[nodiscard]] bool is_dropped_product(const Members& members) const;
   [[nodiscard]] bool deals_pieces(const Members& members) const;
   [[nodiscard]] bool outputs_agree(const Members& members) const;
   [[nodiscard]] bool has_one_large_output(const Members& members) const;
@@ -207,7 +211,9 @@ bool Grouping::roles_agree(const Members& members) const {
     if (role == FusionRole::kMove) return deals_pieces(members);
     if (role == FusionRole::kMean) return is_pooled_convolution(members);
     if (role == FusionRole::kPool) return are_bands(members);
-    if (role == FusionRole::kMatrix && s != members.front()) return are_bands(members);
+    if (role == FusionRole::kMatrix && s != members.front()) {
+      return is_dropped_product(members) || are_bands(members);
+    }
     if (role == FusionRole::kSweep) ++sweeps;
     if (role == FusionRole::kMatrix) ++matrices;
   }
@@ -233,6 +239,10 @@ bool Grouping::are_bands(const Members& members) const {
     if (part.kind == OpKind::kConv) weights += inputs[part.inputs[1]]->bytes();
   }
   return bytes_between(parts, *found) > weights;
+}
+
+bool Grouping::is_dropped_product(const Members& members) const {
+  return dropped_product(fused_step(use_, members).node.attributes.parts()).has_value();
 }
 
 bool Grouping::deals_pieces(const Members& members) const {
@@ -349,6 +359,7 @@ std::optional<std::size_t> nearest_group(const Grouping& grouping,
 void fuse(Tape& tape, const WantedTensors& wanted) {
   const std::vector<Step> original = tape.steps();
   const Bytes before = tape_peak(tape, original, wanted).bytes;
+  sign_dropouts(tape, wanted);
   split_batch_norms(tape);
   split_statistics(tape, wanted);
   std::vector<Recomputed> recomputed = recompute_operands(tape);

@@ -103,13 +103,16 @@ TEST(Fusion, FusesWhatTransformersAreMadeOf) {
   EXPECT_THAT(groups("bias_gelu"), AllOf(Contains("add gelu"), Contains("add gelu_gradient")));
   EXPECT_THAT(groups("linear_dropout_residual"), Contains("linear dropout add"));
   const auto attention = groups("scale_mask_softmax_dropout");
-  EXPECT_THAT(attention, Contains("scale where softmax"));
-  EXPECT_THAT(attention, Contains("dropout softmax_gradient where scale"));
+  EXPECT_THAT(attention, Contains("scale where softmax dropout"));
+  EXPECT_THAT(attention, Contains("relu scale matmul").Times(2));
+  EXPECT_THAT(attention, Contains("relu_gradient scale softmax_gradient abs_gradient where scale"));
 }
 
 // Both are saved: from the probabilities alone the dropout's output is cheap to get.
-TEST(Fusion, LeavesSoftmaxApartFromDropout) {
-  EXPECT_THAT(groups("scale_mask_softmax_dropout"), Contains("dropout"));
+TEST(Fusion, LeavesSoftmaxApartFromADropoutThatOthersRead) {
+  const auto attention = groups("scale_mask_softmax_dropout_read_twice");
+  EXPECT_THAT(attention, Contains("scale where softmax"));
+  EXPECT_THAT(attention, Contains("dropout"));
 }
 
 class FusedExample : public ::testing::TestWithParam<OpExample> {};

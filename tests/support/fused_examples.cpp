@@ -94,14 +94,25 @@ void add_sequential(std::vector<OpExample>& list) {
     const TensorId y = b.add(x, b.dropout(b.linear(x, 8), 0.4));
     return {b.linear(b.layer_norm(y), 3), y};
   });
-  add("scale_mask_softmax_dropout", [](GraphBuilder& b) -> Ids {
+  const auto dropped_attention = [](GraphBuilder& b) {
     const TensorId q = param(b, "q", {2, 4, 3});
     const TensorId k = param(b, "k", {2, 4, 3});
     const TensorId scores = b.scale(b.matmul(q, k, false, true), 0.6);
     const TensorId ones = b.constant("ones", {DType::kFloat32, {4, 4}}, std::vector<double>(16, 1));
     const TensorId allowed = b.less(b.scalar(0), b.trilu(ones, false));
     const TensorId p = b.softmax(b.where(allowed, scores, b.scalar(-1e4)));
-    return {b.matmul(b.dropout(p, 0.3), param(b, "v", {2, 4, 3}))};
+    return b.dropout(p, 0.3);
+  };
+  add("scale_mask_softmax_dropout", [=](GraphBuilder& b) -> Ids {
+    return {b.matmul(dropped_attention(b), param(b, "v", {2, 4, 3}))};
+  });
+  add("scale_mask_softmax_dropout_read_twice", [=](GraphBuilder& b) -> Ids {
+    const TensorId dropped = dropped_attention(b);
+    return {b.matmul(dropped, param(b, "v", {2, 4, 3})), dropped};
+  });
+  add("softmax_dropout_on_the_right", [](GraphBuilder& b) -> Ids {
+    const TensorId p = b.softmax(b.linear(param(b, "x", {2, 5, 3}), 6));
+    return {b.matmul(param(b, "v", {2, 4, 6}), b.dropout(p, 0.5), false, true)};
   });
   add("gates", [](GraphBuilder& b) -> Ids {
     const TensorId x = b.linear(param(b, "x", {3, 8}), 16);

@@ -162,7 +162,12 @@ void run_dropout(Call& call) {
   const auto first = static_cast<std::uint64_t>(call.attributes.integer("first", 0));
   for (std::size_t e = 0; e < call.out().data.size(); ++e) {
     const bool keeps = random.uniform(first + e) >= rate;
-    call.out().data[e] = keeps ? call.in(0).data[e] / (1 - rate) : 0;
+    const double x = call.in(0).data[e];
+    if (call.attributes.flag("negates")) {
+      call.out().data[e] = keeps ? x : -x;
+    } else {
+      call.out().data[e] = keeps ? x / (1 - rate) : 0;
+    }
   }
 }
 

@@ -90,16 +90,22 @@ class Philox {
 };
 
 // The number of element e is its word / 2^8 / 2^24: it passes where word / 2^8 >= threshold.
-void dropout(const DropoutStream& stream, std::uint32_t threshold, std::uint64_t first,
-             const float* x, float* y, std::int64_t n) {
+template <bool negates>
+void pass(const DropoutStream& stream, std::uint32_t threshold, std::uint64_t first, const float* x,
+          float* y, std::int64_t n) {
   const Philox philox(stream);
   const V scale = number(static_cast<float>(1 / (1 - stream.rate)));
   const hn::RebindToSigned<FloatTag> whole;  // numbers of 24 bits: a signed comparison will do
   const auto least = hn::Set(whole, static_cast<std::int32_t>(threshold));
-  const auto pass = [&](Words words, std::int64_t at, auto part) HWY_ATTR {
+  const auto pass_vector = [&](Words words, std::int64_t at, auto part) HWY_ATTR {
     const auto fails = hn::Lt(hn::BitCast(whole, hn::ShiftRight<8>(words)), least);
     const M drops = hn::RebindMask(FloatTag(), fails);
-    part.store(hn::IfThenZeroElse(drops, hn::Mul(part.load(x + at), scale)), y + at);
+    const V v = part.load(x + at);
+    if constexpr (negates) {
+      part.store(hn::IfThenElse(drops, hn::Neg(v), v), y + at);
+    } else {
+      part.store(hn::IfThenZeroElse(drops, hn::Mul(v, scale)), y + at);
+    }
   };
   const std::int64_t width = lanes();
   // `count` elements from `at` on, whose first one is number `skipped` of its block.
@@ -109,7 +115,7 @@ void dropout(const DropoutStream& stream, std::uint32_t threshold, std::uint64_t
     hn::Store(drawn.first, kWords, words);
     hn::Store(drawn.second, kWords, words + width);
     for_each_vector(count, [&](std::int64_t i, auto part) HWY_ATTR {
-      pass(hn::LoadU(kWords, words + skipped + i), at + i, part);
+      pass_vector(hn::LoadU(kWords, words + skipped + i), at + i, part);
     });
   };
   std::int64_t at = 0;
@@ -119,10 +125,16 @@ void dropout(const DropoutStream& stream, std::uint32_t threshold, std::uint64_t
   }
   for (; at + 2 * width <= n; at += 2 * width) {
     const Drawn drawn = philox.draw((first + static_cast<std::uint64_t>(at)) / 4);
-    pass(drawn.first, at, Whole());
-    pass(drawn.second, at + width, Whole());
+    pass_vector(drawn.first, at, Whole());
+    pass_vector(drawn.second, at + width, Whole());
   }
   if (at < n) pass_some(at, 0, n - at);
+}
+
+void dropout(const DropoutStream& stream, std::uint32_t threshold, std::uint64_t first,
+             const float* x, float* y, std::int64_t n) {
+  stream.negates ? pass<true>(stream, threshold, first, x, y, n)
+                 : pass<false>(stream, threshold, first, x, y, n);
 }
 
 #else
@@ -133,7 +145,11 @@ void dropout(const DropoutStream& stream, std::uint32_t, std::uint64_t first, co
   const auto scale = static_cast<float>(1 / (1 - stream.rate));
   for (std::int64_t i = 0; i < n; ++i) {
     const bool passes = random.uniform(first + static_cast<std::uint64_t>(i)) >= stream.rate;
-    y[i] = passes ? x[i] * scale : 0;
+    if (stream.negates) {
+      y[i] = passes ? x[i] : -x[i];
+    } else {
+      y[i] = passes ? x[i] * scale : 0;
+    }
   }
 }
 
@@ -149,6 +165,12 @@ namespace {
 HWY_EXPORT(dropout);
 
 }  // namespace
+
+DropoutStream dropout_stream(const Attributes& attributes) {
+  return {.rate = attributes.real("rate"),
+          .stream = static_cast<std::uint32_t>(attributes.integer("stream")),
+          .negates = attributes.flag("negates")};
+}
 
 void dropout(const DropoutStream& stream, std::uint64_t first, const float* x, float* y,
              std::int64_t n) {

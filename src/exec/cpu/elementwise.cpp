@@ -137,11 +137,12 @@ void dropout_image(const DropoutStream& stream, std::uint64_t first_number, cons
 std::optional<Prepared> make_dropout(const KernelView& kernel, int) {
   if (!is_float32(kernel) || !has_one_format(kernel)) return std::nullopt;
   const bool is_image = kernel.inputs[0].format == MemoryFormat::kChannelsLast;
-  const double rate = kernel.attributes.real("rate");
-  const auto stream = static_cast<std::uint32_t>(kernel.attributes.integer("stream"));
+  const DropoutStream stream = dropout_stream(kernel.attributes);
   const auto first = static_cast<std::uint64_t>(kernel.attributes.integer("first", 0));
   return Prepared{[=, shape = kernel.shape()](const Run& run) {
-    const DropoutStream drawn = {rate, run.seed(), stream, static_cast<std::uint32_t>(run.step())};
+    DropoutStream drawn = stream;
+    drawn.seed = run.seed();
+    drawn.step = static_cast<std::uint32_t>(run.step());
     const float* x = run.in<float>();
     float* y = run.out<float>();
     if (is_image) return dropout_image(drawn, first, shape, x, y, run.threads());

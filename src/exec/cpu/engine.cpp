@@ -48,6 +48,7 @@ Makers make_makers() {
   add_onednn_pointwise(makers);
 #ifdef ROCKMATE_WITH_HIGHWAY
   add_onednn_winograd(makers);
+  add_dropped_products(makers);
 #endif
   add_onednn_convolutions(makers);
 #endif

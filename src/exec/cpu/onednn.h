@@ -109,6 +109,8 @@ namespace rockmate::cpu {
 void add_onednn_convolutions(Makers& makers);
 void add_onednn_pointwise(Makers& makers);
 void add_onednn_products(Makers& makers);
+/// Fused kernels: products with what dropout left.
+void add_dropped_products(Makers& makers);
 /// Where the weight is packed.
 void add_packed_products(Makers& makers);
 void add_packed_pointwise(Makers& makers);

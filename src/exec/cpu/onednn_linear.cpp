@@ -85,38 +85,10 @@ std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
       kernel.attributes.flag("transpose_weight"));
 }
 
-// Where the matrix that takes part in each product begins.
-std::vector<std::int64_t> starts(const Shape& operand, const Shape& y) {
-  const std::size_t axes = y.size() - 2;
-  const std::size_t missing = y.size() - operand.size();
-  std::vector<std::int64_t> result(static_cast<std::size_t>(extent(y, 0, axes)));
-  for (std::size_t p = 0; p < result.size(); ++p) {
-    auto rest = static_cast<std::int64_t>(p);
-    std::int64_t stride = extent(operand, operand.size() - 2, operand.size());
-    for (std::size_t a = axes; a-- > missing; rest /= y[a]) {
-      const std::int64_t own = operand[a - missing];
-      if (own > 1) result[p] += rest % y[a] * stride;
-      stride *= own;
-    }
-  }
-  return result;
-}
-
 std::optional<Prepared> make_matmul(const KernelView& kernel, int) {
   if (!is_fit(kernel)) return std::nullopt;
-  const Shape& a = kernel.shape(0);
-  const Shape& b = kernel.shape(1);
-  const Shape& y = kernel.out_shape();
-  const bool ta = kernel.attributes.flag("transpose_a");
-  const bool tb = kernel.attributes.flag("transpose_b");
-  return prepare(kernel, {extent(y, 0, y.size() - 2),
-                          y[y.size() - 2],
-                          a[a.size() - (ta ? 2 : 1)],
-                          y.back(),
-                          {a.back(), ta},
-                          {b.back(), tb},
-                          starts(a, y),
-                          starts(b, y)});
+  return prepare(kernel, matrix_product(kernel.attributes, kernel.shape(0), kernel.shape(1),
+                                        kernel.out_shape()));
 }
 
 }  // namespace

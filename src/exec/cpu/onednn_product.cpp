@@ -9,7 +9,38 @@ namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// Where the matrix that takes part in each product begins.
+std::vector<std::int64_t> starts(const Shape& operand, const Shape& y) {
+  const std::size_t axes = y.size() - 2;
+  const std::size_t missing = y.size() - operand.size();
+  std::vector<std::int64_t> result(static_cast<std::size_t>(extent(y, 0, axes)));
+  for (std::size_t p = 0; p < result.size(); ++p) {
+    auto rest = static_cast<std::int64_t>(p);
+    std::int64_t stride = extent(operand, operand.size() - 2, operand.size());
+    for (std::size_t a = axes; a-- > missing; rest /= y[a]) {
+      const std::int64_t own = operand[a - missing];
+      if (own > 1) result[p] += rest % y[a] * stride;
+      stride *= own;
+    }
+  }
+  return result;
+}
+
 }  // namespace
+
+Product matrix_product(const Attributes& attributes, const Shape& a, const Shape& b,
+                       const Shape& y) {
+  const bool ta = attributes.flag("transpose_a");
+  const bool tb = attributes.flag("transpose_b");
+  return {extent(y, 0, y.size() - 2),
+          y[y.size() - 2],
+          a[a.size() - (ta ? 2 : 1)],
+          y.back(),
+          {a.back(), ta},
+          {b.back(), tb},
+          starts(a, y),
+          starts(b, y)};
+}
 
 Multiplication::Multiplication(Product product) : product_(std::move(product)) {
   constexpr std::int64_t kMostRows = 512;
@@ -79,17 +110,36 @@ bool Multiplication::begin(const Addresses& to, const Tile& tile) const {
   return to.addend != nullptr || to.bias != nullptr;
 }
 
+Multiplication::Piece Multiplication::piece_of_a(const Tile& tile) const {
+  const Matrix& a = product_.a;
+  const std::int64_t first = product_.a_starts[tile.product] + a.at(tile.row, 0);
+  if (a.transposed) return {first, product_.inner, tile.rows, a.columns};
+  return {first, tile.rows, product_.inner, a.columns};
+}
+
+Multiplication::Piece Multiplication::piece_of_b(const Tile& tile) const {
+  if (product_.b_is_packed) {
+    return {tile.column * product_.inner, product_.inner, tile.columns, tile.columns};
+  }
+  const Matrix& b = product_.b;
+  const std::int64_t first = product_.b_starts[tile.product] + b.at(0, tile.column);
+  if (b.transposed) return {first, tile.columns, product_.inner, b.columns};
+  return {first, product_.inner, tile.columns, b.columns};
+}
+
 void Multiplication::multiply(const Addresses& to, const Tile& tile) const {
+  const Piece a = piece_of_a(tile);
+  const Piece b = piece_of_b(tile);
+  multiply({to.a + a.first, a.stride}, {to.b + b.first, b.stride}, to, tile);
+}
+
+void Multiplication::multiply(const Place& a, const Place& b, const Addresses& to,
+                              const Tile& tile) const {
   const bool adds = begin(to, tile);
-  const bool is_packed = product_.b_is_packed;
-  const std::int64_t b_first =
-      is_packed ? tile.column * product_.inner
-                : product_.b_starts[tile.product] + product_.b.at(0, tile.column);
-  const dnnl_status_t status = dnnl_sgemm(
-      product_.a.letter(), is_packed ? 'N' : product_.b.letter(), tile.rows, tile.columns,
-      product_.inner, 1, to.a + product_.a_starts[tile.product] + product_.a.at(tile.row, 0),
-      product_.a.columns, to.b + b_first, is_packed ? tile.columns : product_.b.columns,
-      adds ? 1.0F : 0.0F, to.y + at(tile), product_.columns);
+  const dnnl_status_t status =
+      dnnl_sgemm(product_.a.letter(), product_.b_is_packed ? 'N' : product_.b.letter(), tile.rows,
+                 tile.columns, product_.inner, 1, a.first, a.stride, b.first, b.stride,
+                 adds ? 1.0F : 0.0F, to.y + at(tile), product_.columns);
   ROCKMATE_CHECK(status == dnnl_success);
 }
 

@@ -34,6 +34,10 @@ struct Product {
   bool b_is_packed = false;
 };
 
+/// Of a `matmul`: its leading axes are products.
+[[nodiscard]] Product matrix_product(const Attributes& attributes, const Shape& a, const Shape& b,
+                                     const Shape& y);
+
 class Multiplication {
  public:
   explicit Multiplication(Product product);
@@ -50,6 +54,20 @@ class Multiplication {
     std::size_t product;
     std::int64_t row, rows, column, columns;
   };
+  /// What a tile multiplies of an operand, as it lies: so many rows of so many numbers, each as far
+  /// behind the one before as a row of the matrix is long.
+  struct Piece {
+    std::int64_t first, rows, columns, stride;
+  };
+  [[nodiscard]] Piece piece_of_a(const Tile& tile) const;
+  [[nodiscard]] Piece piece_of_b(const Tile& tile) const;
+  /// A tile; the pieces lie where they are said to, with strides of their own.
+  struct Place {
+    const float* first;
+    std::int64_t stride;
+  };
+  void multiply(const Place& a, const Place& b, const Addresses& to, const Tile& tile) const;
+
   /// `finish`, if there is one, is called with each tile that is done.
   void run(const Addresses& to, int threads,
            const std::function<void(const Tile&)>& finish = nullptr) const;

@@ -74,8 +74,12 @@ struct DropoutStream {
   std::uint64_t seed = 0;
   std::uint32_t stream = 0;
   std::uint32_t step = 0;
+  bool negates = false;
 };
-/// y[i] = x[i] / (1 - rate) where element first + i of the stream passes, else 0.
+/// Of an op; without seed and step.
+[[nodiscard]] DropoutStream dropout_stream(const Attributes& attributes);
+/// y[i] = x[i] / (1 - rate) where element first + i of the stream passes, else 0. If it negates,
+/// y[i] is x[i] or -x[i].
 void dropout(const DropoutStream& stream, std::uint64_t first, const float* x, float* y,
              std::int64_t n);
 

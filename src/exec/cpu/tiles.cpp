@@ -90,8 +90,7 @@ bool TileProgram::add_part(const KernelView& kernel, const FusedPart& part, std:
     made.does = TilePart::Does::kSelect;
   } else if (part.kind == OpKind::kDropout && result.format == MemoryFormat::kRowMajor) {
     made.does = TilePart::Does::kDropout;
-    made.dropout.rate = part.attributes.real("rate");
-    made.dropout.stream = static_cast<std::uint32_t>(part.attributes.integer("stream"));
+    made.dropout = dropout_stream(part.attributes);
   } else if (part.kind == OpKind::kBatchNormApply && has_channels_inside(result)) {
     for (std::size_t i = 1; i < made.in.size(); ++i) {
       if (made.in[i] >= inputs_) return false;

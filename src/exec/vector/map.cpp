@@ -56,6 +56,7 @@ Prepared make_dropout(const KernelView& kernel) {
   a.count = element_count(kernel.shape());
   a.first_block = first / ve::kDropoutBlock;
   a.rate = kernel.attributes.real("rate");
+  a.negates = kernel.attributes.flag("negates");
   // As an engine in this type would scale.
   a.scale = a.wide ? 1 / (1 - a.rate) : static_cast<double>(static_cast<float>(1 / (1 - a.rate)));
   a.stream = static_cast<std::uint32_t>(kernel.attributes.integer("stream"));

@@ -2,7 +2,9 @@
 // op with the same `stream` on dy, nothing is saved, and a second run draws the same mask.
 //
 // Attributes: rate, stream (a number of its own for each dropout of the model), first (of the
-// stream's numbers, for the first element; 0 unless stated: micro-batches differ in it).
+// stream's numbers, for the first element; 0 unless stated: micro-batches differ in it), negates
+// (what is dropped changes its sign, and nothing is scaled: where x has no negative elements, one
+// tensor tells x and what dropout makes of it).
 
 #include <fmt/format.h>
 

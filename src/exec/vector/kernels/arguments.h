@@ -337,7 +337,7 @@ struct GatherArguments {
 /// Tasks: registers of blocks of elements, which share a draw of numbers.
 constexpr long kDropoutBlock = 4;
 struct DropoutArguments {
-  bool wide;
+  bool wide, negates;
   const void* x;
   void* y;
   long count, first_block;

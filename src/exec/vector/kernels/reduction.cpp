@@ -82,9 +82,11 @@ void dropout(const DropoutArguments& a, long begin, long end) {
       if (n == 0) continue;
       const __vr bits = _vel_vsrl_vvsl(words.word[w], 8, n);
       const __vr uniform = mul(0x1p-24, _vel_vcvtdl_vvl(bits, n), n);
-      const __vr kept = mul(a.scale, Real<T>::load(x + 4 * block + w, 4, n), n);
+      const __vr given = Real<T>::load(x + 4 * block + w, 4, n);
       const __vm256 keeps = _vel_vfmkdge_mvl(add(-a.rate, uniform, n), n);
-      Real<T>::store(choose(keeps, kept, 0.0, n), y + 4 * block + w, 4, n);
+      const __vr made = a.negates ? choose(keeps, given, mul(-1.0, given, n), n)
+                                  : choose(keeps, mul(a.scale, given, n), 0.0, n);
+      Real<T>::store(made, y + 4 * block + w, 4, n);
     }
   });
 }
