@@ -155,6 +155,14 @@ void dropout(const DropoutStream& stream, std::uint32_t, std::uint64_t first, co
 
 #endif
 
+void keep_positive(const float* x, float factor, float* y, std::int64_t n) {
+  const V scale = number(factor);
+  for_each_vector(n, [&](std::int64_t i, auto part) HWY_ATTR {
+    const V v = part.load(x + i);
+    part.store(hn::IfThenZeroElse(hn::Lt(v, zero()), hn::Mul(v, scale)), y + i);
+  });
+}
+
 }  // namespace rockmate::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -163,6 +171,7 @@ namespace rockmate::cpu {
 namespace {
 
 HWY_EXPORT(dropout);
+HWY_EXPORT(keep_positive);
 
 }  // namespace
 
@@ -176,6 +185,10 @@ void dropout(const DropoutStream& stream, std::uint64_t first, const float* x, f
              std::int64_t n) {
   const auto threshold = static_cast<std::uint32_t>(std::ceil(stream.rate * 0x1p24));
   HWY_DYNAMIC_DISPATCH(dropout)(stream, threshold, first, x, y, n);
+}
+
+void keep_positive(const float* x, float factor, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(keep_positive)(x, factor, y, n);
 }
 
 }  // namespace rockmate::cpu

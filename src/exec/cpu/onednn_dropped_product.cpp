@@ -25,8 +25,7 @@ class DroppedKernel {
       : signs_(found.signs),
         other_(found.other),
         is_first_(found.is_first),
-        relu_(*find_unary(found.relu->kind, found.relu->attributes)),
-        scale_(*find_unary(found.scale->kind, found.scale->attributes)),
+        factor_(static_cast<float>(found.factor)),
         by_(std::move(product)),
         lanes_(std::min(onednn::kMostParts, by_.tile_count())) {}
 
@@ -43,11 +42,10 @@ class DroppedKernel {
     return aligned(Bytes(piece.rows * piece.columns * 4));
   }
   void make(const Multiplication::Piece& piece, const float* signs, float* block) const;
-  void drop(const float* signs, float* to, std::int64_t count) const;
 
   std::size_t signs_, other_;  // inputs
   bool is_first_;
-  Unary relu_, scale_;
+  float factor_;
   Multiplication by_;
   std::int64_t lanes_;
 };
@@ -85,17 +83,7 @@ void DroppedKernel::make(const Multiplication::Piece& piece, const float* signs,
   const std::int64_t rows = is_one_row ? 1 : piece.rows;
   const std::int64_t columns = is_one_row ? piece.rows * piece.columns : piece.columns;
   for (std::int64_t r = 0; r < rows; ++r) {
-    drop(signs + piece.first + r * piece.stride, block + r * columns, columns);
-  }
-}
-
-// A few thousand at a time, which the nearest cache holds.
-void DroppedKernel::drop(const float* signs, float* to, std::int64_t count) const {
-  constexpr std::int64_t kChunk = 2048;
-  for (std::int64_t at = 0; at < count; at += kChunk) {
-    const std::int64_t n = std::min(kChunk, count - at);
-    relu_(signs + at, to + at, n);
-    scale_(to + at, to + at, n);
+    keep_positive(signs + piece.first + r * piece.stride, factor_, block + r * columns, columns);
   }
 }
 

@@ -44,10 +44,11 @@ Product matrix_product(const Attributes& attributes, const Shape& a, const Shape
 
 Multiplication::Multiplication(Product product) : product_(std::move(product)) {
   constexpr std::int64_t kMostRows = 512;
+  constexpr std::int64_t kMostRowsOfMany = 256;  // the second cache has room for what they multiply
   constexpr std::int64_t kMostColumns = 1024;
   constexpr std::int64_t kUnit = 16;
   constexpr double kWorthwhile = 1 << 20;  // multiplications
-  rows_ = std::min(product_.rows, kMostRows);
+  rows_ = std::min(product_.rows, product_.products > 1 ? kMostRowsOfMany : kMostRows);
   columns_ = std::min(product_.columns, kMostColumns);
   const auto count = [&] {
     return product_.products * ceil_div(product_.rows, rows_) *

@@ -83,6 +83,9 @@ struct DropoutStream {
 void dropout(const DropoutStream& stream, std::uint64_t first, const float* x, float* y,
              std::int64_t n);
 
+/// y[i] = factor * x[i] where x[i] is not negative, else 0: what dropout leaves of signs.
+void keep_positive(const float* x, float factor, float* y, std::int64_t n);
+
 /// y[r][c] = scale[c] * x[r][c] + shift[c], in one rounding.
 void scale_shift(const float* x, const float* scale, const float* shift, float* y,
                  std::int64_t rows, std::int64_t columns);

@@ -16,10 +16,12 @@ std::optional<DroppedProduct> dropped_product(const FusedParts& parts) {
   const std::size_t result = dropped + 1;
   const bool is_first = product.inputs[0] == dropped;
   const std::size_t other = product.inputs[is_first ? 1 : 0];
-  const bool fits = scale.inputs.front() == passed && (is_first || product.inputs[1] == dropped) &&
-                    other < parts.inputs && parts.outputs == std::vector<std::size_t>{result};
+  const bool fits = scale.inputs.front() == passed && scale.attributes.real("offset") == 0 &&
+                    (is_first || product.inputs[1] == dropped) && other < parts.inputs &&
+                    parts.outputs == std::vector<std::size_t>{result};
   if (!fits) return std::nullopt;
-  return DroppedProduct{relu.inputs.front(), other, is_first, &relu, &scale, &product};
+  return DroppedProduct{relu.inputs.front(), other, is_first, scale.attributes.real("factor"),
+                        &product};
 }
 
 }  // namespace rockmate

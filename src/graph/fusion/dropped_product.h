@@ -9,14 +9,11 @@
 
 namespace rockmate {
 
-/// The parts are those of the operand, one behind the other, each element by element from the one
-/// before; and the product, whose result is the only output.
+/// product(factor * relu(signs), other), or the other way round. Nothing in between is an output.
 struct DroppedProduct {
-  std::size_t signs;       ///< input of the op that the first part reads
-  std::size_t other;       ///< the other operand of the product
-  bool is_first;           ///< whether what is dropped from is the product's first operand
-  const FusedPart* relu;   ///< relu(signs)
-  const FusedPart* scale;  ///< of that
+  std::size_t signs, other;  ///< inputs of the op
+  bool is_first;             ///< whether what is left is the product's first operand
+  double factor;
   const FusedPart* product;
 };
 
