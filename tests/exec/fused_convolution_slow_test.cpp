@@ -3,23 +3,16 @@
 // and bands of channels; by Winograd's algorithm, too, and of operands that are rounded to
 // bfloat16.
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <map>
+#include <functional>
 
 #include "rockmate/graph_builder.h"
 #include "support/fused_examples.h"
-#include "support/interpreter_engine.h"
-#include "support/kernel_rig.h"
-#include "support/source_bits.h"
+#include "support/kernel_check.h"
 
 namespace rockmate {
 namespace {
-
-using testing::Bits;
-using testing::KernelRig;
 
 struct Case {
   std::string name;
@@ -266,47 +259,16 @@ class FusedConvolution : public ::testing::TestWithParam<Case> {
     options.bf16 = GetParam().rounds;
     return make_inference_model(std::move(b).build(), options);
   }
-  void check(const TrainingModel& model, OpId op, const std::vector<Bits>& inputs,
-             const Bits& expected) {
-    KernelRig rig(*cpu_, model, op, inputs);
-    const auto found = rig.run();
-    EXPECT_EQ(found.complaint, "");
-    constexpr double kRounding = 0x1p-8;  // of a number, at most half of that
-    testing::expect_near(found.outputs[0], expected, model.types[model.kernels[op].outputs[0]], 0,
-                         GetParam().rounds ? kRounding : 4e-6);
-    for (const int threads : {1, 3}) {
-      const auto engine = make_cpu_engine(threads);
-      EXPECT_EQ(KernelRig(*engine, model, op, inputs).run().outputs, found.outputs) << threads;
-    }
-    for (const auto& choice : testing::in_place_choices(model, op)) {
-      const auto again = rig.run({.in_place = choice});
-      EXPECT_EQ(again.complaint, "");
-      EXPECT_EQ(again.outputs, found.outputs) << "in place";
-    }
-  }
-  std::unique_ptr<Engine> cpu_ = make_cpu_engine(2);
 };
 
 TEST_P(FusedConvolution, IsRightOnAnyThreadsAndInPlace) {
+  constexpr double kRounding = 0x1p-8;  // of a number, at most half of that
   const TrainingModel made = model();
-  const auto oracle = testing::make_interpreter_engine();
-  std::map<ValueId, Bits> values = testing::source_bits(made);
-  int seen = 0;
   std::string all;
-  for (std::size_t o = 0; o < made.kernels.size(); ++o) {
-    const Kernel& kernel = made.kernels[OpId(o)];
-    std::vector<Bits> inputs;
-    for (const ValueId v : kernel.inputs) inputs.push_back(values.at(v));
-    const auto expected = KernelRig(*oracle, made, OpId(o), inputs).run();
-    for (std::size_t i = 0; i < kernel.outputs.size(); ++i) {
-      values[kernel.outputs[i]] = expected.outputs[i];
-    }
-    all += fmt::format("{}\n", testing::parts_of(kernel));
-    if (testing::parts_of(kernel) != GetParam().parts) continue;
-    check(made, OpId(o), inputs, expected.outputs[0]);
-    ++seen;
-  }
-  EXPECT_EQ(seen, 1) << all;
+  for (const Kernel& kernel : made.kernels) all += testing::parts_of(kernel) + "\n";
+  const auto is_expected = [](const std::string& parts) { return parts == GetParam().parts; };
+  EXPECT_EQ(testing::check_kernels(made, is_expected, GetParam().rounds ? kRounding : 4e-6), 1)
+      << all;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FusedConvolution, ::testing::ValuesIn(cases()),
