@@ -3,8 +3,8 @@
 // right before the tile is. Tiles are those of a product that stands alone, so the bits are its
 // bits.
 //
-// Tiles are dealt to lanes, each with a block of its own; how many lanes there are follows from the
-// shapes alone.
+// Blocks are dealt to lanes, each of which has room for one; how many lanes there are follows from
+// the shapes alone. All of them together take no more than the matrix would.
 
 #include <algorithm>
 
@@ -27,7 +27,9 @@ class DroppedKernel {
         is_first_(found.is_first),
         factor_(static_cast<float>(found.factor)),
         by_(std::move(product)),
-        lanes_(std::min(onednn::kMostParts, by_.tile_count())) {}
+        tiles_of_block_(is_first_ ? by_.column_count() : by_.row_count()),
+        blocks_(by_.tile_count() / tiles_of_block_),
+        lanes_(lane_count()) {}
 
   [[nodiscard]] Bytes workspace() const { return Bytes(lanes_ * block_bytes().count()); }
   void run(const Run& run) const;
@@ -36,45 +38,54 @@ class DroppedKernel {
   [[nodiscard]] Multiplication::Piece piece_of(const Multiplication::Tile& tile) const {
     return is_first_ ? by_.piece_of_a(tile) : by_.piece_of_b(tile);
   }
-  // No tile is larger than the first one.
+  [[nodiscard]] std::int64_t tile_of(std::int64_t block, std::int64_t which) const {
+    if (is_first_) return block * tiles_of_block_ + which;
+    const std::int64_t columns = by_.column_count();
+    return (block / columns * tiles_of_block_ + which) * columns + block % columns;
+  }
+  // No block is larger than the first one.
   [[nodiscard]] Bytes block_bytes() const {
     const Multiplication::Piece piece = piece_of(by_.tile(0));
     return aligned(Bytes(piece.rows * piece.columns * 4));
   }
+  [[nodiscard]] std::int64_t lane_count() const {
+    const onednn::Product& all = by_.product();
+    const std::int64_t numbers = all.products * all.inner * (is_first_ ? all.rows : all.columns);
+    const std::int64_t fit = numbers * 4 / block_bytes().count();
+    return std::clamp<std::int64_t>(fit, 1, std::min(onednn::kMostParts, blocks_));
+  }
   void make(const Multiplication::Piece& piece, const float* signs, float* block) const;
+  void multiply(const Run& run, const Multiplication::Place& left,
+                const Multiplication::Tile& tile) const;
 
   std::size_t signs_, other_;  // inputs
   bool is_first_;
   float factor_;
   Multiplication by_;
-  std::int64_t lanes_;
+  std::int64_t tiles_of_block_, blocks_, lanes_;
 };
 
 void DroppedKernel::run(const Run& run) const {
   const onednn::OneThread one_thread;
-  const float* const signs = run.in<float>(signs_);
-  const float* const other = run.in<float>(other_);
-  const Multiplication::Addresses to{nullptr, nullptr, nullptr, nullptr, run.out<float>()};
-  const std::int64_t tiles = by_.tile_count();
   parallel_for(run.threads(), lanes_, 1, [&](std::int64_t begin, std::int64_t end) {
-    auto* const block =
+    auto* const room =
         reinterpret_cast<float*>(run.workspace().data() + begin * block_bytes().count());
-    std::int64_t made = -1;  // where the piece in the block begins
-    for (std::int64_t t = tiles * begin / lanes_; t < tiles * end / lanes_; ++t) {
-      const Multiplication::Tile tile = by_.tile(t);
-      const Multiplication::Piece piece = piece_of(tile);
-      if (piece.first != made) make(piece, signs, block);
-      made = piece.first;
-      const Multiplication::Place dropped{block, piece.columns};
-      if (is_first_) {
-        const Multiplication::Piece b = by_.piece_of_b(tile);
-        by_.multiply(dropped, {other + b.first, b.stride}, to, tile);
-      } else {
-        const Multiplication::Piece a = by_.piece_of_a(tile);
-        by_.multiply({other + a.first, a.stride}, dropped, to, tile);
+    for (std::int64_t b = blocks_ * begin / lanes_; b < blocks_ * end / lanes_; ++b) {
+      const Multiplication::Piece piece = piece_of(by_.tile(tile_of(b, 0)));
+      make(piece, run.in<float>(signs_), room);
+      for (std::int64_t i = 0; i < tiles_of_block_; ++i) {
+        multiply(run, {room, piece.columns}, by_.tile(tile_of(b, i)));
       }
     }
   });
+}
+
+void DroppedKernel::multiply(const Run& run, const Multiplication::Place& left,
+                             const Multiplication::Tile& tile) const {
+  const Multiplication::Piece piece = is_first_ ? by_.piece_of_b(tile) : by_.piece_of_a(tile);
+  const Multiplication::Place other{run.in<float>(other_) + piece.first, piece.stride};
+  const Multiplication::Addresses to{nullptr, nullptr, nullptr, nullptr, run.out<float>()};
+  by_.multiply(is_first_ ? left : other, is_first_ ? other : left, to, tile);
 }
 
 void DroppedKernel::make(const Multiplication::Piece& piece, const float* signs,
@@ -87,18 +98,21 @@ void DroppedKernel::make(const Multiplication::Piece& piece, const float* signs,
   }
 }
 
+// A matrix that several products share is better made once, as a part.
 std::optional<Prepared> make_dropped_product(const KernelView& kernel, int) {
   const auto found = dropped_product(kernel.attributes.parts());
   if (!found || !is_float32(kernel) || !has_one_format(kernel)) return std::nullopt;
   const TensorType& signs = kernel.inputs[found->signs];
-  const TensorType& other = kernel.inputs[found->other];
-  const bool is_plain = signs.format == MemoryFormat::kRowMajor && element_count(signs.shape) > 0 &&
-                        element_count(other.shape) > 0;
+  const Shape& other = kernel.inputs[found->other].shape;
+  const bool is_plain = signs.format == MemoryFormat::kRowMajor &&
+                        element_count(signs.shape) * element_count(other) > 0;
   if (!is_plain || onednn::rounds(found->product->attributes)) return std::nullopt;
-  const DroppedKernel made(
-      *found, onednn::matrix_product(
-                  found->product->attributes, found->is_first ? signs.shape : other.shape,
-                  found->is_first ? other.shape : signs.shape, kernel.out_shape()));
+  onednn::Product product =
+      onednn::matrix_product(found->product->attributes, found->is_first ? signs.shape : other,
+                             found->is_first ? other : signs.shape, kernel.out_shape());
+  const std::int64_t matrix = extent(signs.shape, signs.shape.size() - 2, signs.shape.size());
+  if (product.products * matrix != element_count(signs.shape)) return std::nullopt;
+  const DroppedKernel made(*found, std::move(product));
   return Prepared{[made](const Run& run) { made.run(run); }, made.workspace()};
 }
 

@@ -84,6 +84,9 @@ class Multiplication {
     return product_.products * row_count_ * column_count_;
   }
   [[nodiscard]] Tile tile(std::int64_t index) const;
+  /// Of tiles, side by side in a product: by rows of the result, and within them by columns.
+  [[nodiscard]] std::int64_t row_count() const { return row_count_; }
+  [[nodiscard]] std::int64_t column_count() const { return column_count_; }
   /// The element of y at which a tile begins.
   [[nodiscard]] std::int64_t at(const Tile& tile) const;
   /// Writes what the product is added to; whether there is any.
