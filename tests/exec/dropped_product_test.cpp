@@ -9,6 +9,8 @@
 #include "rockmate/graph_builder.h"
 #include "support/fused_examples.h"
 #include "support/kernel_check.h"
+#include "support/models.h"
+#include "support/training_run.h"
 
 namespace rockmate {
 namespace {

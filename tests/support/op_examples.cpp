@@ -185,11 +185,11 @@ void add_activations(std::vector<OpExample>& list) {
   list.push_back({"two_streams", kDropout, with([](B& b, TensorId x) {
                     return b.add(b.dropout(x, 0.5), b.dropout(x, 0.5));
                   })});
-  list.push_back({"negates", kDropout, with([](B& b, TensorId x) {
-                    const Attributes how = {
-                        {"rate", 0.4}, {"stream", std::int64_t{3}}, {"negates", true}};
-                    return b.node(kDropout, {x}, how).front();
-                  })});
+  list.push_back(
+      {"negates", kDropout, with([](B& b, TensorId x) {
+         const Attributes how = {{"rate", 0.4}, {"stream", std::int64_t{3}}, {"negates", true}};
+         return b.node(kDropout, {x}, how).front();
+       })});
 }
 
 void add_losses(std::vector<OpExample>& list) {

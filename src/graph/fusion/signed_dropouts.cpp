@@ -1,17 +1,19 @@
 // Let p be a softmax, d the dropout of p with the rate r, and g that of the gradient of d. With s
 // for p with a minus sign where d drops it,
 //
-//   d = relu(s) / (1 - r)      p = |s|      g = relu'(dd; s) / (1 - r)
+//   d = relu(s) / (1 - r)      g = relu'(dd; s) / (1 - r)
 //
-// and each of these is a matter of registers for whoever reads it. (Where p is 0, relu' passes
-// nothing: the gradient of the softmax is 0 there, whatever comes in.) What is gained: d is never
-// stored, softmax and dropout become one op with one output, and random numbers are drawn once; on
-// a processor they cost more than all the rest of a dropout. What it takes: s is alive as long as p
-// was, which has to be as long as d, and those who read d have to be products, which take it row by
-// row (dropped_product.h).
+// and the gradient of the softmax, p (g - sum g p), is |s|' s (g - sum g s), as g is 0 where s is
+// negative: the same op on s, but for signs. (Where p is 0, relu' passes nothing; that gradient is
+// 0 there, whatever comes in.) Each of these is a matter of registers for whoever reads s.
+//
+// What is gained: d is never stored, softmax and dropout become one op with one output, and random
+// numbers are drawn once; on a processor they cost more than all the rest of a dropout. What it
+// takes: s is alive as long as p was, which has to be as long as d; and those who read d have to be
+// products, which take it block by block (dropped_product.h).
 //
 // Tried and rejected: dropout as a part of each product, drawing its numbers again. They take
-// 0.5 ns for each element on one thread, a product of 64 columns takes 1.2.
+// 0.5 ns for each element on one thread, and a product of 64 columns no more than 1.2.
 
 #include "graph/fusion/signed_dropouts.h"
 
