@@ -11,20 +11,15 @@
 #include "rockmate/training_model.h"
 #include "support/chain_graph.h"
 #include "support/models.h"
+#include "support/pipelines.h"
 #include "support/throws.h"
 
 namespace rockmate {
 namespace {
 
+using testing::cluster_of;
 using ::testing::HasSubstr;
 using testing::message_of;
-
-Cluster cluster_of(std::size_t devices, Bytes memory) {
-  Cluster cluster;
-  cluster.devices.assign(devices, {"", memory, 1});
-  cluster.bytes_per_second = 1e9;
-  return cluster;
-}
 
 // Fewer blocks than usual and no programs, to be quick.
 PipelineOptions coarse() {

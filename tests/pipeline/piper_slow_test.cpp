@@ -8,16 +8,12 @@
 #include <limits>
 
 #include "pipeline/coplan.h"
+#include "support/pipelines.h"
 
 namespace rockmate {
 namespace {
 
-Cluster cluster_of(std::size_t devices, Bytes memory) {
-  Cluster cluster;
-  cluster.devices.assign(devices, {"", memory, 1});
-  cluster.bytes_per_second = 1e9;
-  return cluster;
-}
+using testing::cluster_of;
 
 // The slowest stage's seconds per micro-batch: what Piper minimises.
 double time_per_sample(const PipelinePlan& plan) {

@@ -220,6 +220,13 @@ class Lifetimes {
 
 }  // namespace
 
+Cluster cluster_of(std::size_t devices, Bytes memory) {
+  Cluster cluster;
+  cluster.devices.assign(devices, {"", memory, 1});
+  cluster.bytes_per_second = 1e9;
+  return cluster;
+}
+
 Pipeline unit_pipeline(PipelineFamily family, std::size_t ranks, std::size_t chunks,
                        std::size_t micro_batches, const UnitStage& unit) {
   Pipeline p;

@@ -8,6 +8,9 @@
 
 namespace rockmate::testing {
 
+/// Equal devices of the usual speed, with links of 1 GB/s.
+[[nodiscard]] Cluster cluster_of(std::size_t devices, Bytes memory);
+
 /// What one micro-batch costs on a whole stage.
 struct UnitStage {
   double forward = 1, input_gradient = 1, weight_gradient = 1;
