@@ -191,6 +191,26 @@ TEST_P(Spans, DropoutDrawsThePhiloxNumbersOfEachElement) {
   }
 }
 
+// Of any length, from any element on: whole blocks of numbers and parts of them.
+TEST_P(Spans, DropoutNegatesWhatItDrops) {
+  const std::vector<float> x = arguments();
+  const RandomStream random(5, 1, 2);
+  for (const std::int64_t n : {1, 2, 3, 5, 15, 31, 32, 33, 63, 64, 65, 130}) {
+    for (std::uint64_t first = 0; first < 7; ++first) {
+      const auto size = static_cast<std::size_t>(n);
+      std::vector<float> y(size), kept(size);
+      dropout({.rate = 0.3, .seed = 5, .stream = 1, .step = 2, .negates = true}, first, x.data(),
+              y.data(), n);
+      keep_positive(y.data(), 1.5F, kept.data(), n);
+      for (std::size_t i = 0; i < size; ++i) {
+        const float expected = random.uniform(first + i) >= 0.3 ? x[i] : -x[i];
+        ASSERT_EQ(y[i], expected) << n << " " << first << " " << i;
+        ASSERT_EQ(kept[i], expected > 0 ? 1.5F * expected : 0) << n << " " << first << " " << i;
+      }
+    }
+  }
+}
+
 TEST_P(Spans, SelectAndScaleShift) {
   const std::vector<float> x = arguments();
   std::vector<std::uint8_t> condition(100);
