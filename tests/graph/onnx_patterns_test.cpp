@@ -6,7 +6,9 @@
 #include <functional>
 
 #include "graph/patterns/patterns.h"
+#include "rockmate/executor.h"
 #include "rockmate/graph_builder.h"
+#include "support/training_run.h"
 
 namespace rockmate {
 namespace {
@@ -51,6 +53,49 @@ TEST(Activations, AreRecognisedHoweverTheyAreWritten) {
             std::vector{OpKind::kHardSwish});
   EXPECT_EQ(simplified([](GraphBuilder& b, TensorId x) { return b.log(b.scale(b.exp(x), 1, 1)); }),
             std::vector{OpKind::kSoftplus});
+}
+
+using Sides = std::vector<std::int64_t>;
+
+TensorId pooled(GraphBuilder& b, TensorId x, const Sides& after, double value,
+                const PoolOptions& options = {.stride = {1}}) {
+  const TensorId image = b.reshape(x, {2, 1, 4, 4});
+  return b.average_pool(b.pad(image, {0, 0, 1, 2}, after, value), {3}, options);
+}
+
+TEST(Paddings, OfAveragePoolingsAreTheirOwn) {
+  using enum OpKind;
+  const auto kinds = [](const Sides& after, double value, const PoolOptions& options) {
+    return simplified(
+        [&](GraphBuilder& b, TensorId x) { return pooled(b, x, after, value, options); });
+  };
+  const PoolOptions plain{.stride = {1}};
+  const std::vector stays = {kReshape, kPad, kAveragePool};
+  EXPECT_EQ(kinds({0, 0, 0, 1}, 0, plain), (std::vector{kReshape, kAveragePool}));
+  EXPECT_EQ(kinds({0, 0, 0, 1}, 1, plain), stays);
+  EXPECT_EQ(kinds({0, 0, 3, 0}, 0, plain), stays);
+  EXPECT_EQ(kinds({0, 1, 0, 0}, 0, plain), stays);
+  EXPECT_EQ(kinds({0, 0, -1, 0}, 0, plain), stays);
+  EXPECT_EQ(kinds({0, 0, 0, 0}, 0, {.stride = {1}, .padding = {1}}), stays);
+  EXPECT_EQ(kinds({0, 0, 0, 0}, 0, {.stride = {2}, .ceil_mode = true}), stays);
+}
+
+// Whether padding is counted or not: there was none.
+TEST(Paddings, OfAveragePoolingsAreCounted) {
+  for (const bool counts : {false, true}) {
+    GraphBuilder b("model");
+    b.output(pooled(b, b.parameter("x", {4, 8}, {Fill::Kind::kUniform, 1}), {0, 0, 2, 1}, 0,
+                    {.stride = {2}, .count_include_pad = counts}));
+    const Graph given = std::move(b).build();
+    const auto outputs = [](const Graph& graph) {
+      const TrainingModel model = make_inference_model(graph);
+      Executor executor(model, testing::plain_plan(model), {.engine = "reference", .seed = 5});
+      static_cast<void>(executor.step());
+      const auto bytes = executor.bytes(model.graph[model.outputs.front()].name);
+      return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    EXPECT_EQ(outputs(simplify(given)), outputs(given));
+  }
 }
 
 TEST(Slices, ThatMakeUpAnAxisAreOneSplit) {

@@ -38,7 +38,7 @@ Graph drop_unused(const Graph& graph) {
 
 Graph simplify(const Graph& graph) {
   return drop_unused(Rewriter(graph).run({replace_layer_norm, replace_activation, replace_linear,
-                                          replace_loss, SliceReplacer(graph)}));
+                                          replace_loss, replace_pooling, SliceReplacer(graph)}));
 }
 
 }  // namespace rockmate

@@ -25,6 +25,9 @@ namespace rockmate {
 /// probabilities it is what cross-entropy means, where taking them for scores would not be.
 [[nodiscard]] std::optional<TensorId> replace_loss(Rewriter& rewriter, NodeId id);
 
+/// Zeros around an image become padding of the average pooling that reads it.
+[[nodiscard]] std::optional<TensorId> replace_pooling(Rewriter& rewriter, NodeId id);
+
 /// Slices that make up an axis become one split; for one run over the graph.
 class SliceReplacer {
  public:
