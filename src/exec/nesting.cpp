@@ -114,4 +114,8 @@ std::shared_ptr<const FusedParts> nest_all_but_last(const FusedParts& parts) {
   return Nester(parts).run([&](std::size_t p) { return p + 1 < parts.parts.size(); });
 }
 
+std::shared_ptr<const FusedParts> nest_all_but_first(const FusedParts& parts) {
+  return Nester(parts).run([](std::size_t p) { return p > 1; });
+}
+
 }  // namespace rockmate

@@ -15,4 +15,8 @@ namespace rockmate {
 /// "[conv relu] reduce_mean".
 [[nodiscard]] std::shared_ptr<const FusedParts> nest_all_but_last(const FusedParts& parts);
 
+/// The same parts with all but the first, two and more, nested: "concat conv relu" is
+/// "concat [conv relu]".
+[[nodiscard]] std::shared_ptr<const FusedParts> nest_all_but_first(const FusedParts& parts);
+
 }  // namespace rockmate

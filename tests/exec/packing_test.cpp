@@ -34,6 +34,7 @@ TensorId norm(GraphBuilder& b, TensorId x) { return b.relu(b.batch_norm(x)); }
 
 std::vector<Case> cases() {
   ConvOptions same{.padding = {1}, .bias = false};
+  ConvOptions two_apart{.stride = {2}};
   ConvOptions by_two{.stride = {2}, .padding = {1}};
   return {
       {"direct",
@@ -88,6 +89,13 @@ std::vector<Case> cases() {
          b.output(norm(b, b.conv(b.input("x", {2, 24, 63, 65}), 24, {3}, same)));
        },
        0},
+      {"pieces",
+       [=](GraphBuilder& b) {
+         const TensorId x = b.input("x", {1, 3, 70, 66});
+         const TensorId all = b.concat({b.conv(x, 40, {1}), norm(b, b.conv(x, 31, {3}, same))}, 1);
+         b.output(b.add(norm(b, b.conv(all, 21, {3}, by_two)), b.conv(all, 21, {1}, two_apart)));
+       },
+       4},
       {"linear",
        [](GraphBuilder& b) {
          const TensorId x = b.relu(b.linear(b.input("x", {37, 70}), 133));

@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 
+#include "rockmate/executor.h"
 #include "rockmate/graph_builder.h"
 #include "rockmate/schedule.h"
 #include "support/fused_examples.h"
@@ -27,6 +28,7 @@ TrainingModel trained(const Graph& graph, bool fuse, bool channels_last = true) 
   TrainingOptions options;
   options.fuse = fuse;
   options.channels_last = channels_last;
+  options.workspace = engine_workspace("cpu", 2);
   return make_training_model(graph, options);
 }
 
@@ -96,11 +98,10 @@ TEST(Concatenations, HaveTheStatisticsOfTheirPieces) {
   EXPECT_EQ(count(fused, OpKind::kBatchNormStatistics), 5 + 4 + 1);
 }
 
-TEST(Concatenations, GiveTheSameGradients) {
-  const Graph graph = testing::dense_net({.blocks = {2, 1}});
+void expect_same_gradients(const Graph& graph, std::unique_ptr<Engine> (*engine)()) {
   const auto run = [&](bool fuse) {
     const TrainingModel model = trained(graph, fuse);
-    return testing::train(model, testing::plain_plan(model), testing::make_interpreter_engine(), 1);
+    return testing::train(model, testing::plain_plan(model), engine(), 1);
   };
   const auto single = run(false).front();
   const auto fused = run(true).front();
@@ -113,11 +114,17 @@ TEST(Concatenations, GiveTheSameGradients) {
   }
 }
 
+TEST(Concatenations, GiveTheSameGradients) {
+  expect_same_gradients(testing::dense_net({.blocks = {2, 1}}),
+                        [] { return testing::make_interpreter_engine(); });
+}
+
 using Body = std::function<TensorId(GraphBuilder&, TensorId x, TensorId y)>;
 
-std::vector<std::string> groups_of(const Body& body, bool channels_last = true) {
+std::vector<std::string> groups_of(const Body& body, bool channels_last = true,
+                                   std::int64_t side = 8) {
   GraphBuilder b("net");
-  const TensorId image = b.input("x", {2, 4, 8, 8});
+  const TensorId image = b.input("x", {2, 4, side, side});
   const TensorId x = b.conv(image, 6, {3}, {.padding = {1}});
   const TensorId y = b.conv(image, 5, {3}, {.padding = {1}});
   const TensorId z = b.conv(body(b, x, y), 3, {1});
@@ -134,11 +141,56 @@ TEST(Concatenations, AreReadInPiecesByPointwiseOps) {
   EXPECT_THAT(groups_of(normed, false), Not(Contains(StartsWith("concat batch_norm_apply"))));
 }
 
-TEST(Concatenations, AreStoredForOtherReaders) {
-  const Body convolved = [](GraphBuilder& b, TensorId x, TensorId y) {
-    return b.concat({x, y}, 1);
+constexpr std::int64_t kLargeSide = 128;  // of images that no cache holds for nothing
+
+TensorId joined(GraphBuilder& b, TensorId x, TensorId y) { return b.concat({x, y}, 1); }
+
+TEST(Concatenations, AreReadInPiecesByConvolutions) {
+  const auto found = groups_of(joined, true, kLargeSide);
+  EXPECT_THAT(found, Not(Contains("concat")));
+  EXPECT_THAT(found, Contains(StartsWith("concat conv")));
+  EXPECT_THAT(found, Contains("concat conv_weight_gradient"));
+  EXPECT_THAT(found, Contains("conv_transpose slice slice"));
+  EXPECT_THAT(groups_of(joined, false, kLargeSide), Contains("concat"));
+}
+
+TEST(Concatenations, AreReadInPiecesByPoolings) {
+  const Body pooled = [](GraphBuilder& b, TensorId x, TensorId y) {
+    const TensorId all = joined(b, x, y);
+    return b.add(b.max_pool(all, {2}), b.average_pool(all, {2}));
   };
-  EXPECT_THAT(groups_of(convolved), Contains("concat"));
+  const auto found = groups_of(pooled, true, kLargeSide);
+  EXPECT_THAT(found, Not(Contains("concat")));
+  EXPECT_THAT(found, Contains("concat max_pool"));
+  EXPECT_THAT(found, Contains("concat average_pool"));
+}
+
+TEST(Concatenations, AreStoredIfOneReaderNeedsThemWhole) {
+  const Body also_padded = [](GraphBuilder& b, TensorId x, TensorId y) {
+    const TensorId all = joined(b, x, y);
+    return b.add(b.conv(all, 11, {3}, {.padding = {1}}), b.softmax(all, 1));
+  };
+  const auto found = groups_of(also_padded, true, kLargeSide);
+  EXPECT_THAT(found, Contains("concat"));
+  EXPECT_THAT(found, Not(Contains(StartsWith("concat conv"))));
+}
+
+// Convolved and pooled: gradients come from two sides.
+TEST(Concatenations, GiveConvolutionsTheSameGradients) {
+  GraphBuilder b("net");
+  const TensorId image = b.input("x", {1, 2, 66, 66});
+  const TensorId wide = b.conv(image, 37, {1});
+  const TensorId all = b.concat({b.conv(image, 24, {1}), wide}, 1);
+  const TensorId once = b.max_pool(b.relu(b.conv(all, 3, {1})), {2});
+  const TensorId again = b.concat({once, b.conv(b.max_pool(all, {2}), 2, {1})}, 1);
+  b.loss(b.reduce_mean(b.mul(again, again)));
+  const Graph graph = std::move(b).build();
+  EXPECT_THAT(groups(trained(graph, true)), Contains(StartsWith("concat conv")));
+  expect_same_gradients(graph, [] { return make_cpu_engine(2); });
+}
+
+TEST(Concatenations, AreStoredForOtherReaders) {
+  EXPECT_THAT(groups_of(joined), Contains("concat"));  // a cache holds it
   const Body also_pooled = [](GraphBuilder& b, TensorId x, TensorId y) {
     const TensorId all = b.concat({x, y}, 1);
     return b.add(b.relu(b.batch_norm(all)), b.max_pool(all, {1}));

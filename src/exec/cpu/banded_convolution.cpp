@@ -299,7 +299,7 @@ void BandedKernel::make_result(const Lane& lane, std::int64_t image, std::int64_
     lines.push_back(x + (expand_ ? meeting.at % ring_rows_ : meeting.at) * line);
     positions.push_back(meeting.weight);
   }
-  if (!depthwise_) return max_row({lines, positions, columns_, wide_}, y, nullptr);
+  if (!depthwise_) return max_row({lines, positions, columns_, wide_, wide_}, y, nullptr);
   for (const std::int64_t position : positions) {
     weights.push_back(place(lane.run, depthwise_->weights) + position * columns_.kernel * wide_);
   }

@@ -118,8 +118,8 @@ std::optional<Prepared> make_convolution(const KernelView& kernel, int) {
   if (!is_depthwise(kernel, x, y)) return std::nullopt;
   const bool is_forward = kernel.kind == OpKind::kConv;
   const Shape window(kernel.shape(1).begin() + 2, kernel.shape(1).end());
-  const WindowPlane plane(kernel, is_forward ? x.shape : y.shape, is_forward ? y.shape : x.shape,
-                          window);
+  const WindowPlane plane(kernel.attributes, is_forward ? x.shape : y.shape,
+                          is_forward ? y.shape : x.shape, window);
   return convolution(kernel, plane, is_forward);
 }
 
@@ -183,8 +183,8 @@ std::optional<Prepared> make_weight_gradient(const KernelView& kernel, int) {
   const TensorType& x = kernel.inputs[0];
   const TensorType& dy = kernel.inputs[1];
   if (!is_depthwise(kernel, x, dy)) return std::nullopt;
-  const WeightGradient gradient(
-      kernel, WindowPlane(kernel, x.shape, dy.shape, kernel.attributes.integers("kernel")));
+  const WeightGradient gradient(kernel, WindowPlane(kernel.attributes, x.shape, dy.shape,
+                                                    kernel.attributes.integers("kernel")));
   const auto body = [gradient](const Run& run) {
     const std::int64_t size = gradient.positions * gradient.plane.channels;
     auto* sums = reinterpret_cast<float*>(run.workspace().data());

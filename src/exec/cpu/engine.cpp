@@ -1,7 +1,7 @@
 // The cpu engine: the first family that takes a kernel, or takes it on rows, else the reference
 // engine, which gets row-major copies of what lies otherwise. A fused kernel that no family takes
 // runs part by part: runs of point-wise parts as one, and a convolution with its clamp where the
-// mean over its pixels stands behind.
+// mean over its pixels stands behind, or a concatenation before it.
 
 #include "exec/engine.h"
 
@@ -46,6 +46,7 @@ Makers make_makers() {
 #ifdef ROCKMATE_WITH_ONEDNN
   add_onednn_products(makers);
   add_onednn_pointwise(makers);
+  add_pieced_pointwise(makers);
 #ifdef ROCKMATE_WITH_HIGHWAY
   add_onednn_winograd(makers);
   add_dropped_products(makers);
@@ -104,6 +105,11 @@ std::optional<Prepared> find(const KernelSpec& spec, int threads) {
   return std::nullopt;
 }
 
+// And goes on.
+bool begins_with_concat(const FusedParts& parts) {
+  return parts.parts.size() > 1 && parts.parts.front().kind == OpKind::kConcat;
+}
+
 // The operand that a kernel might rather have packed.
 std::optional<std::size_t> weight_of(const Kernel& kernel) {
   switch (kernel.kind) {
@@ -113,7 +119,7 @@ std::optional<std::size_t> weight_of(const Kernel& kernel) {
       return 1;
     case OpKind::kFused: {
       const FusedParts& parts = kernel.attributes.parts();
-      const FusedPart& first = parts.parts.front();
+      const FusedPart& first = parts.parts[begins_with_concat(parts) ? 1 : 0];
       if (first.kind != OpKind::kConv || first.inputs[1] >= parts.inputs) return std::nullopt;
       return first.inputs[1];
     }
@@ -130,7 +136,14 @@ Kernel with_nested_runs(Kernel kernel) {
   if (is_sliced(kernel.attributes)) return kernel;
   const FusedParts& parts = kernel.attributes.parts();
   const bool ends_in_mean = fusion_role(parts.parts.back().kind) == FusionRole::kMean;
-  kernel.attributes.set("parts", ends_in_mean ? nest_all_but_last(parts) : nest_point_runs(parts));
+  const bool convolves_pieces =
+      begins_with_concat(parts) && parts.parts[1].kind == OpKind::kConv && parts.parts.size() > 2;
+  if (ends_in_mean) {
+    kernel.attributes.set("parts", nest_all_but_last(parts));
+  } else {
+    kernel.attributes.set("parts",
+                          convolves_pieces ? nest_all_but_first(parts) : nest_point_runs(parts));
+  }
   return kernel;
 }
 

@@ -108,6 +108,8 @@ namespace rockmate::cpu {
 
 void add_onednn_convolutions(Makers& makers);
 void add_onednn_pointwise(Makers& makers);
+/// Gradients where the image lies in pieces.
+void add_pieced_pointwise(Makers& makers);
 void add_onednn_products(Makers& makers);
 /// Fused kernels: products with what dropout left.
 void add_dropped_products(Makers& makers);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/cpu/onednn_rounding.h"
+#include "exec/part_runner.h"
 
 namespace rockmate::cpu::onednn {
 namespace {
@@ -38,6 +39,7 @@ Formats with_rounded_operands(Direction direction, const Formats& formats) {
 Shape x_shape(const Convolution& conv, const Piece& piece) {
   Shape shape = conv.x.type->shape;
   shape[0] = piece.images.count;
+  shape[1] = piece.x_channels.count;
   shape[2] = piece.x_rows.count;
   return shape;
 }
@@ -53,10 +55,10 @@ Shape y_shape(const Convolution& conv, const Piece& piece) {
 Forward::primitive_desc forward_desc(const Convolution& conv, const Piece& piece,
                                      const Formats& formats) {
   const bool is_wanted = conv.direction == Direction::kForward;
-  const bool has_bias = is_wanted && (conv.bias || conv.epilogue.has_shift());
+  const bool has_bias = is_wanted && piece.finishes && (conv.bias || conv.epilogue.has_shift());
   const Desc bias = has_bias ? desc({piece.channels.count}, MemoryFormat::kRowMajor) : Desc();
   dnnl::primitive_attr how_to = attributes();
-  if (is_wanted) conv.epilogue.add_to(how_to);
+  if (is_wanted) how_to.set_post_ops(conv.epilogue.post_ops(piece.adds, piece.finishes));
   return {{dnnl::prop_kind::forward_training, kDirect, formats.x, formats.weight, bias, formats.y,
            conv.strides, conv.dilations, piece.before, piece.after},
           how_to,
@@ -96,11 +98,30 @@ Convolution::Convolution(const KernelView& kernel) {
   read(kernel.kind, kernel.attributes, inputs, {&kernel.outputs[0], 0, true});
 }
 
-Convolution::Convolution(const KernelView& kernel, Epilogue behind) : epilogue(std::move(behind)) {
-  const FusedPart& part = kernel.attributes.parts().parts.front();
+Convolution::Convolution(const KernelView& kernel, const FusedPart& part, Epilogue behind)
+    : epilogue(std::move(behind)) {
   std::vector<Operand> inputs;
   for (const std::size_t slot : part.inputs) inputs.push_back({&kernel.inputs[slot], slot, false});
   read(part.kind, part.attributes, inputs, {&kernel.outputs[0], 0, true});
+}
+
+Convolution::Convolution(const KernelView& kernel, const PiecedImage& pieced, Epilogue behind)
+    : epilogue(std::move(behind)) {
+  const FusedParts& parts = kernel.attributes.parts();
+  const FusedPart& part = parts.parts[pieced.part];
+  const Operand image{pieced.image, parts.inputs, pieced.is_dealt};
+  std::vector<Operand> inputs;
+  for (const std::size_t slot : part.inputs) {
+    inputs.push_back(slot == parts.inputs ? image : Operand{&kernel.inputs[slot], slot, false});
+  }
+  read(part.kind, part.attributes, inputs,
+       pieced.is_dealt ? image : Operand{&kernel.outputs[0], 0, true});
+  x_pieces.clear();
+  for (const PiecedImage::Piece& each : pieced.pieces) {
+    const auto& types = pieced.is_dealt ? kernel.outputs : kernel.inputs;
+    x_pieces.push_back(
+        {{&types[each.operand], each.operand, pieced.is_dealt}, {each.first, each.count}});
+  }
 }
 
 void Convolution::read(OpKind kind, const Attributes& attributes,
@@ -118,6 +139,7 @@ void Convolution::read(OpKind kind, const Attributes& attributes,
       direction = Direction::kWeights;
       x = inputs[0], y = inputs[1], weight = result;
   }
+  x_pieces = {{x, {0, x.type->shape[1]}}};
   if (inputs.size() > 2) bias = inputs[2].index;
   weight_shape = weight.type->shape;
   if (const std::int64_t groups = attributes.integer("groups", 1); groups > 1) {
@@ -138,6 +160,30 @@ void Convolution::read(OpKind kind, const Attributes& attributes,
   after.assign(middle, pads.end());
 }
 
+namespace {
+
+bool lies_last(const TensorType& image) { return format_of(image) == MemoryFormat::kChannelsLast; }
+
+std::optional<Convolution> convolution_of_pieces(const KernelView& kernel,
+                                                 const PiecedImage& pieced) {
+  const OpKind kind = kernel.attributes.parts().parts[pieced.part].kind;
+  if (kind == OpKind::kMaxPool || kind == OpKind::kAveragePool) return std::nullopt;
+  auto epilogue = kind == OpKind::kConv ? Epilogue::of(kernel, pieced.part) : Epilogue();
+  if (!epilogue) return std::nullopt;
+  Convolution conv(kernel, pieced, *std::move(epilogue));
+  const auto is_ours = [&](const ImagePiece& piece) {
+    const auto& addend = conv.epilogue.addend();
+    return lies_last(*piece.operand.type) && (!addend || addend->index != piece.operand.index);
+  };
+  if (!lies_last(*conv.x.type) || !lies_last(*conv.y.type) ||
+      !std::all_of(conv.x_pieces.begin(), conv.x_pieces.end(), is_ours)) {
+    return std::nullopt;
+  }
+  return conv;
+}
+
+}  // namespace
+
 bool has_plain_tensors(const KernelView& kernel) {
   const auto is_plain = [](const TensorType& type) {
     return type.dtype == DType::kFloat32 && element_count(type.shape) > 0;
@@ -148,15 +194,20 @@ bool has_plain_tensors(const KernelView& kernel) {
 
 // The result may lie on the addend, but not on what the convolution still reads.
 std::optional<Convolution> fused_convolution(const KernelView& kernel) {
-  const FusedPart& first = kernel.attributes.parts().parts.front();
+  if (!has_plain_tensors(kernel)) return std::nullopt;
+  const FusedParts& parts = kernel.attributes.parts();
+  if (const auto pieced = pieced_image(parts, pointers(kernel.inputs))) {
+    return convolution_of_pieces(kernel, *pieced);
+  }
+  const FusedPart& first = parts.parts.front();
   const auto is_operand = [&](std::size_t slot) { return slot < kernel.inputs.size(); };
-  if (first.kind != OpKind::kConv || !has_plain_tensors(kernel) ||
+  if (first.kind != OpKind::kConv ||
       !std::all_of(first.inputs.begin(), first.inputs.end(), is_operand)) {
     return std::nullopt;
   }
   auto epilogue = Epilogue::of(kernel);
   if (!epilogue) return std::nullopt;
-  Convolution conv(kernel, *std::move(epilogue));
+  Convolution conv(kernel, first, *std::move(epilogue));
   const auto& addend = conv.epilogue.addend();
   if (addend && addend->index == conv.x.index) return std::nullopt;
   return conv;
@@ -164,7 +215,9 @@ std::optional<Convolution> fused_convolution(const KernelView& kernel) {
 
 Shape weight_shape(const Convolution& conv, const Piece& piece) {
   Shape shape = conv.weight_shape;
-  if (!conv.has_groups()) shape[0] = piece.channels.count;
+  if (conv.has_groups()) return shape;
+  shape[0] = piece.channels.count;
+  shape[1] = piece.x_channels.count;
   return shape;
 }
 

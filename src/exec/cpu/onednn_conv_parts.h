@@ -8,24 +8,41 @@
 
 #include "exec/cpu/onednn.h"
 #include "exec/cpu/onednn_epilogue.h"
+#include "graph/fusion/pieced_image.h"
 
 namespace rockmate::cpu::onednn {
 
 enum class Direction { kForward, kData, kWeights };
 
+struct Range {
+  std::int64_t first = 0, count = 0;
+  [[nodiscard]] std::int64_t end() const { return first + count; }
+  friend bool operator==(const Range&, const Range&) = default;
+};
+
+/// Channels of an image that lie by themselves.
+struct ImagePiece {
+  Operand operand;
+  Range channels;  ///< of the image
+};
+
 /// A convolution that maps the image x to y, and which of x, y and the weight is wanted.
 struct Convolution {
   explicit Convolution(const KernelView& kernel);
-  /// The first part of a fused kernel, with the others behind it.
-  Convolution(const KernelView& kernel, Epilogue behind);
+  /// A part of a fused kernel, with the others behind it.
+  Convolution(const KernelView& kernel, const FusedPart& part, Epilogue behind);
+  /// The same where x lies in pieces.
+  Convolution(const KernelView& kernel, const PiecedImage& pieced, Epilogue behind);
 
   [[nodiscard]] bool has_groups() const { return weight_shape.size() > x.type->shape.size(); }
+  [[nodiscard]] bool is_pieced() const { return x_pieces.front().operand.type != x.type; }
 
   Direction direction;
   Operand x, y, weight;
-  std::optional<std::size_t> bias;  ///< of the result
-  Epilogue epilogue;                ///< of the direction kForward
-  Shape weight_shape;               ///< with an axis for groups, if there are any
+  std::vector<ImagePiece> x_pieces;  ///< x itself, or where its channels lie
+  std::optional<std::size_t> bias;   ///< of the result
+  Epilogue epilogue;                 ///< of the direction kForward
+  Shape weight_shape;                ///< with an axis for groups, if there are any
   Dims strides, dilations, before, after;
   bool may_use_winograd;
   bool rounds;  ///< what it multiplies, to bfloat16
@@ -37,7 +54,8 @@ struct Convolution {
 
 /// Whether all tensors are float32 and have elements.
 [[nodiscard]] bool has_plain_tensors(const KernelView& kernel);
-/// A fused kernel of plain tensors as a convolution with its epilogue; nothing where it is none.
+/// A fused kernel of plain tensors as a convolution with its epilogue, maybe of an image in pieces,
+/// or as a gradient of such a one; nothing where it is none.
 [[nodiscard]] std::optional<Convolution> fused_convolution(const KernelView& kernel);
 
 /// How images are given to oneDNN: as they lie, or as it likes.
@@ -52,17 +70,13 @@ struct Scheme {
   std::int64_t bands = 1;   ///< of channels of y
 };
 
-struct Range {
-  std::int64_t first = 0, count = 0;
-  [[nodiscard]] std::int64_t end() const { return first + count; }
-  friend bool operator==(const Range&, const Range&) = default;
-};
-
 /// What one primitive computes: images; rows of y, and those of x that they come from, with the
-/// padding that is left; channels of y.
+/// padding that is left; channels of y, and those of x of which they are the sum.
 struct Piece {
-  Range images, y_rows, x_rows, channels;
+  Range images, y_rows, x_rows, channels, x_channels;
   Dims before, after;
+  bool adds = false;     ///< to what other channels of x have given
+  bool finishes = true;  ///< all channels of x are in the sum
   /// Whether one primitive does for both.
   [[nodiscard]] bool is_like(const Piece& other) const;
 };

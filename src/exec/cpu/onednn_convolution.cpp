@@ -4,6 +4,8 @@
 // channels of a result.
 
 #include <algorithm>
+#include <deque>
+#include <map>
 
 #include "exec/cpu/onednn_conv_parts.h"
 
@@ -13,6 +15,10 @@ namespace {
 using namespace onednn;
 
 constexpr std::int64_t kFloat = 4;  // bytes
+
+void append(Sequence::Stage& stage, Sequence::Stage more) {
+  for (auto& strand : more) stage.push_back(std::move(strand));
+}
 
 class Writer {
  public:
@@ -25,18 +31,24 @@ class Writer {
   // Where the operand lies as the user has it: so many images, rows and channels.
   dnnl::memory given(const Operand& operand, const Range& images, const Range& rows,
                      const Range& channels);
-  dnnl::memory given_x(const Piece& piece);
   dnnl::memory given_y(const Operand& y, const Piece& piece);
+  // The weight of the piece's channels, or its gradient, as it lies.
+  Desc weight_desc(const Piece& piece) const;
+  [[nodiscard]] Bytes weight_offset(const Piece& piece) const;
   void begin_with_line();
-  // Brings the weight of the piece's channels into that format.
-  void bring_weight(const Piece& piece, const Desc& wanted);
+  // The weight of the piece's channels, in that format.
+  const dnnl::memory& bring_weight(const Piece& piece, const Desc& wanted);
   // The same in `sequence`, which has the scale.
   Sequence::Stage reorder_weight(Sequence& sequence, const Piece& piece, const dnnl::memory& to,
                                  const std::optional<dnnl::memory>& scale);
   [[nodiscard]] std::vector<PackedOperand> packed() &&;
-  void add_piece(const Piece& piece, const PiecePrimitive& primitive);
+  // All pieces of x, one after another. Nothing where there is no primitive.
+  [[nodiscard]] std::optional<Sequence::Strand> strand_of(const Piece& piece);
+  Sequence::Call convolve(const Piece& piece, const PiecePrimitive& primitive,
+                          const dnnl::memory& x, const dnnl::memory& y);
   Sequence::Call forward(const Piece& piece, const PiecePrimitive& primitive, const dnnl::memory& x,
                          const dnnl::memory& y);
+  void add_weight_gradients();
   void add_bias(const dnnl::memory& result, Sequence::Strand& strand);
 
   const Convolution& conv_;
@@ -44,6 +56,11 @@ class Writer {
   Sequence sequence_;
   std::vector<std::pair<Piece, PiecePrimitive>> primitives_;
   Sequence::Stage weights_, convolutions_;
+  struct Weight {
+    Piece piece;  // of whose channels it is
+    dnnl::memory memory;
+  };
+  std::deque<Weight> brought_;
   std::optional<dnnl::memory> scale_, shift_;  // of the epilogue
   // Of a weight that is given packed: what packs it, band by band.
   Sequence packer_;
@@ -51,16 +68,14 @@ class Writer {
   std::optional<dnnl::memory> packer_scale_;
   Bytes packed_bytes_;
   bool packing_helps_ = false;
-  std::optional<Range> channels_;  // that weight_ is of
-  dnnl::memory weight_;
-  std::vector<dnnl::memory> gradients_;  // of the weight, by piece
+  std::map<std::int64_t, std::vector<Weight>> gradients_;  // by first channel of x
 };
 
 const PiecePrimitive* Writer::primitive_for(const Piece& piece) {
   Desc weight = any_desc(weight_shape(conv_, piece));
   for (const auto& [like, primitive] : primitives_) {
     if (piece.is_like(like)) return &primitive;
-    if (piece.channels.count == like.channels.count) weight = primitive.weight;
+    if (weight_shape(conv_, piece) == weight_shape(conv_, like)) weight = primitive.weight;
   }
   auto made = make_primitive(conv_, piece, scheme_, weight);
   if (!made) return nullptr;
@@ -86,12 +101,21 @@ dnnl::memory Writer::given(const Operand& operand, const Range& images, const Ra
                            : sequence_.input(operand.index, lies, Bytes(first * kFloat));
 }
 
-dnnl::memory Writer::given_x(const Piece& piece) {
-  return given(conv_.x, piece.images, piece.x_rows, {0, conv_.x.type->shape[1]});
-}
-
 dnnl::memory Writer::given_y(const Operand& y, const Piece& piece) {
   return given(y, piece.images, piece.y_rows, piece.channels);
+}
+
+Desc Writer::weight_desc(const Piece& piece) const {
+  const Desc whole = desc(conv_.weight_shape, MemoryFormat::kRowMajor);
+  const auto& strides = whole.data.format_desc.blocking.strides;
+  return {weight_shape(conv_, piece), dnnl::memory::data_type::f32,
+          Dims(strides, strides + conv_.weight_shape.size())};
+}
+
+Bytes Writer::weight_offset(const Piece& piece) const {
+  const Desc whole = desc(conv_.weight_shape, MemoryFormat::kRowMajor);
+  const auto& strides = whole.data.format_desc.blocking.strides;
+  return Bytes((piece.channels.first * strides[0] + piece.x_channels.first * strides[1]) * kFloat);
 }
 
 void Writer::begin_with_line() {
@@ -119,10 +143,8 @@ void Writer::begin_with_line() {
 Sequence::Stage Writer::reorder_weight(Sequence& sequence, const Piece& piece,
                                        const dnnl::memory& to,
                                        const std::optional<dnnl::memory>& scale) {
-  const Bytes each(element_count(conv_.weight.type->shape) / conv_.y.type->shape[1] * kFloat);
   const dnnl::memory given =
-      sequence.input(conv_.weight.index, desc(weight_shape(conv_, piece), MemoryFormat::kRowMajor),
-                     Bytes(piece.channels.first * each.count()));
+      sequence.input(conv_.weight.index, weight_desc(piece), weight_offset(piece));
   std::optional<dnnl::memory> factors;
   if (scale) {
     factors = sequence.seen_as(*scale, desc({piece.channels.count}, MemoryFormat::kRowMajor),
@@ -131,26 +153,26 @@ Sequence::Stage Writer::reorder_weight(Sequence& sequence, const Piece& piece,
   return sequence.reorder_weights(given, to, factors, conv_.has_groups());
 }
 
-void Writer::bring_weight(const Piece& piece, const Desc& wanted) {
-  if (conv_.direction == Direction::kWeights || channels_ == piece.channels) return;
-  channels_ = piece.channels;
-  const Desc lies = desc(weight_shape(conv_, piece), MemoryFormat::kRowMajor);
-  const auto append = [](Sequence::Stage& stage, Sequence::Stage more) {
-    for (auto& strand : more) stage.push_back(std::move(strand));
-  };
+const dnnl::memory& Writer::bring_weight(const Piece& piece, const Desc& wanted) {
+  for (const Weight& each : brought_) {
+    if (each.piece.channels == piece.channels && each.piece.x_channels == piece.x_channels) {
+      return each.memory;
+    }
+  }
+  const Desc lies = weight_desc(piece);
   if (is_packed(*conv_.weight.type)) {
-    weight_ = sequence_.input(conv_.weight.index, wanted, packed_bytes_);
+    brought_.push_back({piece, sequence_.input(conv_.weight.index, wanted, packed_bytes_)});
     const dnnl::memory to = packer_.output(0, wanted, packed_bytes_);
     packed_bytes_ += aligned(Bytes(static_cast<std::int64_t>(wanted.get_size())));
     append(packed_weights_, reorder_weight(packer_, piece, to, packer_scale_));
     packing_helps_ |= wanted != lies || packer_scale_.has_value();
   } else if (wanted == lies && !scale_) {
-    const std::int64_t each = conv_.weight.type->bytes().count() / conv_.y.type->shape[1];
-    weight_ = sequence_.input(conv_.weight.index, lies, Bytes(piece.channels.first * each));
+    brought_.push_back({piece, sequence_.input(conv_.weight.index, lies, weight_offset(piece))});
   } else {
-    weight_ = sequence_.scratch(wanted);
-    append(weights_, reorder_weight(sequence_, piece, weight_, scale_));
+    brought_.push_back({piece, sequence_.scratch(wanted)});
+    append(weights_, reorder_weight(sequence_, piece, brought_.back().memory, scale_));
   }
+  return brought_.back().memory;
 }
 
 std::vector<PackedOperand> Writer::packed() && {
@@ -167,7 +189,10 @@ std::vector<PackedOperand> Writer::packed() && {
 Sequence::Call Writer::forward(const Piece& piece, const PiecePrimitive& primitive,
                                const dnnl::memory& x, const dnnl::memory& y) {
   std::unordered_map<int, dnnl::memory> arguments = {
-      {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weight_}, {DNNL_ARG_DST, y}};
+      {DNNL_ARG_SRC, x},
+      {DNNL_ARG_WEIGHTS, bring_weight(piece, primitive.weight)},
+      {DNNL_ARG_DST, y}};
+  if (!piece.finishes) return primitive.call(sequence_, std::move(arguments));
   const Desc numbers = desc({piece.channels.count}, MemoryFormat::kRowMajor);
   const Bytes offset(piece.channels.first * kFloat);
   if (shift_) {
@@ -190,7 +215,21 @@ void Writer::add_bias(const dnnl::memory& result, Sequence::Strand& strand) {
                      {{DNNL_ARG_SRC_0, result}, {DNNL_ARG_SRC_1, bias}, {DNNL_ARG_DST, result}}));
 }
 
-void Writer::add_piece(const Piece& piece, const PiecePrimitive& primitive) {
+Sequence::Call Writer::convolve(const Piece& piece, const PiecePrimitive& primitive,
+                                const dnnl::memory& x, const dnnl::memory& y) {
+  if (conv_.direction == Direction::kForward) return forward(piece, primitive, x, y);
+  if (conv_.direction == Direction::kData) {
+    return primitive.call(sequence_, {{DNNL_ARG_DIFF_SRC, x},
+                                      {DNNL_ARG_WEIGHTS, bring_weight(piece, primitive.weight)},
+                                      {DNNL_ARG_DIFF_DST, y}});
+  }
+  const dnnl::memory gradient = sequence_.scratch(primitive.weight);
+  gradients_[piece.x_channels.first].push_back({piece, gradient});
+  return primitive.call(
+      sequence_, {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_WEIGHTS, gradient}, {DNNL_ARG_DIFF_DST, y}});
+}
+
+std::optional<Sequence::Strand> Writer::strand_of(const Piece& cut) {
   Sequence::Strand strand;
   const auto bring = [&](const Operand& operand, const dnnl::memory& lies, const Desc& wanted) {
     if (lies.get_desc() == wanted) return lies;
@@ -198,52 +237,66 @@ void Writer::add_piece(const Piece& piece, const PiecePrimitive& primitive) {
     if (!operand.is_output) strand.push_back(sequence_.reorder(lies, better));
     return better;
   };
-  const dnnl::memory given_image = given_x(piece);
-  const dnnl::memory given_result = given_y(conv_.y, piece);
-  const dnnl::memory x = bring(conv_.x, given_image, primitive.x);
-  const dnnl::memory y = bring(conv_.y, given_result, primitive.y);
-  if (conv_.direction == Direction::kForward) {
-    if (const auto& addend = conv_.epilogue.addend()) {
-      strand.push_back(sequence_.copy(given_y(*addend, piece), y));
+  const bool sums = conv_.direction == Direction::kForward;
+  const dnnl::memory given_result = given_y(conv_.y, cut);
+  std::optional<dnnl::memory> y;
+  for (const ImagePiece& source : conv_.x_pieces) {
+    Piece piece = cut;
+    if (conv_.is_pieced()) piece.x_channels = source.channels;
+    piece.adds = sums && y;
+    piece.finishes = !sums || source.channels == conv_.x_pieces.back().channels;
+    const PiecePrimitive* const primitive = primitive_for(piece);
+    if (primitive == nullptr) return std::nullopt;
+    const Operand& image = source.operand;
+    const dnnl::memory given_image =
+        given(image, cut.images, cut.x_rows, {0, image.type->shape[1]});
+    const dnnl::memory x = bring(image, given_image, primitive->x);
+    if (!y) {
+      y = bring(conv_.y, given_result, primitive->y);
+      const auto& addend = conv_.epilogue.addend();
+      if (addend) strand.push_back(sequence_.copy(given_y(*addend, cut), *y));
     }
-    strand.push_back(forward(piece, primitive, x, y));
-  } else if (conv_.direction == Direction::kData) {
-    strand.push_back(primitive.call(
-        sequence_, {{DNNL_ARG_DIFF_SRC, x}, {DNNL_ARG_WEIGHTS, weight_}, {DNNL_ARG_DIFF_DST, y}}));
-    if (conv_.bias) add_bias(x, strand);
-  } else {
-    gradients_.push_back(sequence_.scratch(primitive.weight));
-    strand.push_back(primitive.call(
-        sequence_,
-        {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_WEIGHTS, gradients_.back()}, {DNNL_ARG_DIFF_DST, y}}));
+    if (y->get_desc() != primitive->y) return std::nullopt;
+    strand.push_back(convolve(piece, *primitive, x, *y));
+    if (conv_.direction == Direction::kData && conv_.bias) add_bias(x, strand);
+    if (image.is_output && x.get() != given_image.get()) {
+      strand.push_back(sequence_.reorder(x, given_image));
+    }
   }
-  if (conv_.x.is_output && x.get() != given_image.get()) {
-    strand.push_back(sequence_.reorder(x, given_image));
+  if (conv_.y.is_output && y->get() != given_result.get()) {
+    strand.push_back(sequence_.reorder(*y, given_result));
   }
-  if (conv_.y.is_output && y.get() != given_result.get()) {
-    strand.push_back(sequence_.reorder(y, given_result));
+  return strand;
+}
+
+// Partial sums are added up.
+void Writer::add_weight_gradients() {
+  Sequence::Stage sums, stores;
+  for (const auto& [first, gradients] : gradients_) {
+    std::vector<dnnl::memory> partial;
+    for (const Weight& each : gradients) partial.push_back(each.memory);
+    if (partial.size() > 1) append(sums, sequence_.sum(partial));
+    const Piece& piece = gradients.front().piece;
+    const dnnl::memory to = sequence_.output(0, weight_desc(piece), weight_offset(piece));
+    append(stores,
+           sequence_.reorder_weights(partial.front(), to, std::nullopt, conv_.has_groups()));
   }
-  convolutions_.push_back(std::move(strand));
+  if (!sums.empty()) sequence_.then(std::move(sums));
+  sequence_.then(std::move(stores));
 }
 
 std::optional<Prepared> Writer::write() && {
   if (conv_.epilogue.has_shift()) begin_with_line();
   const std::vector<Piece> pieces = pieces_of(conv_, scheme_);
-  primitives_.reserve(pieces.size());
+  primitives_.reserve(pieces.size() * conv_.x_pieces.size());
   for (const Piece& piece : pieces) {
-    const PiecePrimitive* const primitive = primitive_for(piece);
-    if (primitive == nullptr) return std::nullopt;
-    bring_weight(piece, primitive->weight);
-    add_piece(piece, *primitive);
+    auto strand = strand_of(piece);
+    if (!strand) return std::nullopt;
+    convolutions_.push_back(*std::move(strand));
   }
   if (!weights_.empty()) sequence_.then(std::move(weights_));
   sequence_.then(std::move(convolutions_));
-  if (conv_.direction == Direction::kWeights) {
-    if (gradients_.size() > 1) sequence_.then(sequence_.sum(gradients_));
-    const Desc lies = desc(conv_.weight_shape, MemoryFormat::kRowMajor);
-    sequence_.then(sequence_.reorder_weights(gradients_.front(), sequence_.output(0, lies),
-                                             std::nullopt, conv_.has_groups()));
-  }
+  if (conv_.direction == Direction::kWeights) add_weight_gradients();
   Prepared prepared = std::move(sequence_).prepared();
   prepared.packed = std::move(*this).packed();
   return prepared;

@@ -40,18 +40,20 @@ void finish_row(const Row& row, float low, float high, std::int64_t count) {
 
 }  // namespace
 
-std::optional<Epilogue> Epilogue::of(const KernelView& kernel) {
+// All parts have one output each.
+std::optional<Epilogue> Epilogue::of(const KernelView& kernel, std::size_t first) {
   const FusedParts& parts = kernel.attributes.parts();
-  std::size_t current = parts.inputs;
-  if (parts.outputs != std::vector{current + parts.parts.size() - 1} || !parts.optional.empty()) {
+  const std::size_t last = parts.inputs + parts.parts.size() - 1;
+  if (parts.outputs != std::vector{last} || !parts.optional.empty()) {
     return std::nullopt;
   }
   Epilogue made;
-  for (std::size_t p = 0; p < parts.parts.size(); ++p) {
+  std::size_t current = parts.inputs + first;
+  for (std::size_t p = first; p < parts.parts.size(); ++p) {
     const FusedPart& part = parts.parts[p];
     // An activation's mask is made for gradients; here nobody reads it.
     const bool fits = part.outputs[0] == kernel.outputs[0] && !part.attributes.flag("adds");
-    if (!fits || (p > 0 && !made.take(kernel, part, current++))) return std::nullopt;
+    if (!fits || (p > first && !made.take(kernel, part, current++))) return std::nullopt;
   }
   return made;
 }
@@ -101,12 +103,13 @@ bool Epilogue::take_activation(const FusedPart& part) {
   }
 }
 
-void Epilogue::add_to(dnnl::primitive_attr& attributes) const {
+dnnl::post_ops Epilogue::post_ops(bool adds, bool finishes) const {
   dnnl::post_ops behind;
-  if (addend_) behind.append_sum(1);
-  if (activation_)
+  if (adds || addend_) behind.append_sum(1);
+  if (activation_ && finishes) {
     behind.append_eltwise(1, activation_->how, activation_->alpha, activation_->beta);
-  attributes.set_post_ops(behind);
+  }
+  return behind;
 }
 
 bool Epilogue::is_clamp() const {

@@ -25,16 +25,17 @@ struct Operand {
 class Epilogue {
  public:
   Epilogue() = default;
-  /// Of the parts behind the first one of a fused kernel, a convolution with that result. None:
+  /// Of the parts behind that one of a fused kernel, a convolution with the kernel's result. None:
   /// they do something else, or read what is not an operand of the kernel.
-  [[nodiscard]] static std::optional<Epilogue> of(const KernelView& kernel);
+  [[nodiscard]] static std::optional<Epilogue> of(const KernelView& kernel, std::size_t part = 0);
 
   [[nodiscard]] bool has_scale() const { return has_scale_; }
   [[nodiscard]] bool has_shift() const { return !line_.empty(); }
   /// Is added last; it may lie where the result does.
   [[nodiscard]] const std::optional<Operand>& addend() const { return addend_; }
-  /// For a primitive that adds its result to what lies there, if there is an addend.
-  void add_to(dnnl::primitive_attr& attributes) const;
+  /// Of a primitive that adds its result to what lies there, if there is an addend or `adds` says
+  /// so. One that does not finish the result leaves the activation out.
+  [[nodiscard]] dnnl::post_ops post_ops(bool adds, bool finishes) const;
 
   /// The same without oneDNN, where the activation is none or a clamp.
   [[nodiscard]] bool is_clamp() const;

@@ -184,7 +184,9 @@ class FinishedProduct {
 std::optional<Prepared> make_fused(const KernelView& kernel, int) {
   auto fused = fused_convolution(kernel);
   const FusedPart& part = kernel.attributes.parts().parts.front();
-  if (!fused || !fused->epilogue.is_clamp() || rounds(part.attributes)) return std::nullopt;
+  if (!fused || fused->is_pieced() || !fused->epilogue.is_clamp() || rounds(part.attributes)) {
+    return std::nullopt;
+  }
   const auto conv =
       find_pointwise(*fused->x.type, *fused->y.type, *fused->weight.type, part.attributes);
   if (!conv || !has_few_pixels(*conv)) return std::nullopt;

@@ -56,7 +56,8 @@ void cut_images(const Convolution& conv, Scheme& scheme) {
 bool Piece::is_like(const Piece& other) const {
   return images.count == other.images.count && y_rows.count == other.y_rows.count &&
          x_rows.count == other.x_rows.count && channels.count == other.channels.count &&
-         before == other.before && after == other.after;
+         x_channels.count == other.x_channels.count && before == other.before &&
+         after == other.after && adds == other.adds && finishes == other.finishes;
 }
 
 std::vector<Piece> pieces_of(const Convolution& conv, const Scheme& scheme) {
@@ -66,8 +67,13 @@ std::vector<Piece> pieces_of(const Convolution& conv, const Scheme& scheme) {
   for (std::int64_t b = 0; b < scheme.bands; ++b) {
     for (std::int64_t i = 0; i < scheme.images; ++i) {
       for (std::int64_t s = 0; s < scheme.strips; ++s) {
-        Piece piece{part_of(x[0], scheme.images, i), {0, y[2]},   {0, x[2]},
-                    part_of(y[1], scheme.bands, b),  conv.before, conv.after};
+        Piece piece{part_of(x[0], scheme.images, i),
+                    {0, y[2]},
+                    {0, x[2]},
+                    part_of(y[1], scheme.bands, b),
+                    {0, x[1]},
+                    conv.before,
+                    conv.after};
         if (scheme.strips > 1) {
           piece.y_rows = part_of(y[2], scheme.strips, s);
           find_window(conv, piece);
@@ -77,6 +83,16 @@ std::vector<Piece> pieces_of(const Convolution& conv, const Scheme& scheme) {
     }
   }
   return pieces;
+}
+
+// What is summed piece of x by piece stays in the cache.
+void cut_sums(const Convolution& conv, Scheme& scheme) {
+  constexpr std::int64_t kCache = 1 << 19;  // bytes
+  const Shape& y = conv.y.type->shape;
+  scheme.images = y[0];
+  if (!has_rows(conv)) return;
+  const std::int64_t strips = ceil_div(y[1] * y[2] * y[3] * 4, kCache);
+  scheme.strips = std::clamp(strips, scheme.strips, std::max(scheme.strips, y[2]));
 }
 
 // More parts take more memory for their weight gradients.
@@ -89,6 +105,7 @@ Scheme find_scheme(const Convolution& conv, Images formats) {
     scheme.images = std::min(scheme.images, std::clamp<std::int64_t>(fit, 2, kMostWeightGradients));
   }
   if (formats == Images::kAsTheyLie) cut_images(conv, scheme);
+  if (conv.is_pieced() && conv.direction == Direction::kForward) cut_sums(conv, scheme);
   return scheme;
 }
 

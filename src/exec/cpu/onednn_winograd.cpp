@@ -1,5 +1,7 @@
 #include "exec/cpu/onednn_winograd.h"
 
+#include <tuple>
+
 #include "base/check.h"
 
 namespace rockmate::cpu {
@@ -22,11 +24,11 @@ WinogradTiles::WinogradTiles(const Shape& result, const Shape& source, std::int6
       down_(ceil_div(result[2], kPixels)),
       across_(ceil_div(result[3], kPixels)) {}
 
-WinogradTiles::Where WinogradTiles::at(const Shape& shape, std::int64_t tile, std::int64_t above,
-                                       std::int64_t left) const {
+WinogradTiles::Where WinogradTiles::at(const Shape& shape, std::int64_t channels, std::int64_t tile,
+                                       std::int64_t above, std::int64_t left) const {
   const std::int64_t image = tile / across_ / down_;
-  return {image * shape[1] * shape[2] * shape[3],
-          {shape[2], shape[3], shape[1], shape[1], tile / across_ % down_ * kPixels - above,
+  return {image * channels * shape[2] * shape[3],
+          {shape[2], shape[3], channels, channels, tile / across_ % down_ * kPixels - above,
            tile % across_ * kPixels - left}};
 }
 
@@ -51,6 +53,16 @@ WinogradDeal deal_bands(const WinogradTiles& tiles) {
   const std::int64_t count = tiles.out();
   const std::int64_t parts = std::min(kMostWinogradParts, ceil_div(count, band));
   return {count, parts, std::min(band, ceil_div(count, parts))};
+}
+
+void spread_source(const Run& run, const WinogradTiles& tiles,
+                   const std::vector<ImagePiece>& source, std::int64_t tile, float* to,
+                   std::int64_t stride) {
+  for (const ImagePiece& piece : source) {
+    const auto [sample, place] = tiles.source(tile, piece.channels.count);
+    winograd_input(run.in<float>(piece.operand.index) + sample, place, to + piece.channels.first,
+                   stride);
+  }
 }
 
 void multiply(const WinogradProducts& m, const float* a, const float* b, float* y) {
@@ -107,11 +119,12 @@ std::optional<Prepared> make(const Convolution& conv) {
   const WinogradTiles tiles = tiles_of(conv);
   const bool is_packed = cpu::is_packed(*conv.weight.type);
   if (!pays(tiles, is_packed)) return std::nullopt;
-  if (conv.direction == Direction::kWeights) return prepare_weight_gradient(tiles);
+  if (conv.direction == Direction::kWeights) return prepare_weight_gradient(tiles, conv);
   const bool flips = conv.direction == Direction::kData;
-  const Operand& source = flips ? conv.y : conv.x;
-  Prepared prepared =
-      prepare(tiles, {source.index, conv.weight.index, conv.bias, flips, conv.epilogue, is_packed});
+  const std::vector<ImagePiece> y = {{conv.y, {0, conv.y.type->shape[1]}}};
+  const auto& [source, result] = flips ? std::tie(y, conv.x_pieces) : std::tie(conv.x_pieces, y);
+  Prepared prepared = prepare(
+      tiles, {source, result, conv.weight.index, conv.bias, flips, conv.epilogue, is_packed});
   // Many tiles hide the transform of the weight, which takes four times its bytes when it stays.
   constexpr std::int64_t kManyTiles = 400;
   if (tiles.count() > kManyTiles) prepared.packed.clear();

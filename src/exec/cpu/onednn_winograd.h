@@ -45,12 +45,17 @@ class WinogradTiles {
     std::int64_t first;  ///< element of the image with which the sample begins
     TilePlace place;
   };
-  [[nodiscard]] Where result(std::int64_t tile) const { return at(result_, tile, 0, 0); }
-  [[nodiscard]] Where source(std::int64_t tile) const { return at(source_, tile, above_, left_); }
+  /// Of so many channels, which lie by themselves.
+  [[nodiscard]] Where result(std::int64_t tile, std::int64_t channels) const {
+    return at(result_, channels, tile, 0, 0);
+  }
+  [[nodiscard]] Where source(std::int64_t tile, std::int64_t channels) const {
+    return at(source_, channels, tile, above_, left_);
+  }
 
  private:
-  [[nodiscard]] Where at(const Shape& shape, std::int64_t tile, std::int64_t above,
-                         std::int64_t left) const;
+  [[nodiscard]] Where at(const Shape& shape, std::int64_t channels, std::int64_t tile,
+                         std::int64_t above, std::int64_t left) const;
   Shape result_, source_;
   std::int64_t above_, left_, down_, across_;
 };
@@ -116,10 +121,16 @@ struct WinogradProducts {
 };
 void multiply(const WinogradProducts& products, const float* a, const float* b, float* y);
 
+/// Writes the transformed pixels of all channels of a tile, which may lie in pieces.
+void spread_source(const Run& run, const WinogradTiles& tiles,
+                   const std::vector<ImagePiece>& source, std::int64_t tile, float* to,
+                   std::int64_t stride);
+
 /// A convolution, or its gradient by the image, which is one with its weight read from the other
 /// side.
 struct WinogradImages {
-  std::size_t source, weight;  ///< inputs of the kernel
+  std::vector<ImagePiece> source, result;
+  std::size_t weight;  ///< input of the kernel
   std::optional<std::size_t> bias;
   bool flips;
   Epilogue epilogue;  ///< no more than a clamp
@@ -127,6 +138,6 @@ struct WinogradImages {
 };
 [[nodiscard]] Prepared prepare(const WinogradTiles& tiles, const WinogradImages& images);
 /// Its gradient by the weight.
-[[nodiscard]] Prepared prepare_weight_gradient(const WinogradTiles& tiles);
+[[nodiscard]] Prepared prepare_weight_gradient(const WinogradTiles& tiles, const Convolution& conv);
 
 }  // namespace rockmate::cpu::onednn

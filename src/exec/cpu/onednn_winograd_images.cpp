@@ -1,4 +1,5 @@
-// Images from images by Winograd's algorithm: convolutions, and their gradients by the image.
+// Images from images by Winograd's algorithm: convolutions, and their gradients by the image. The
+// channels of either may lie in pieces.
 
 #include "exec/cpu/onednn_winograd.h"
 
@@ -131,24 +132,36 @@ class ByImages {
                     std::int64_t all, float* to) const {
     const std::int64_t in = tiles_.in();
     for (std::int64_t t = 0; t < count; ++t) {
-      const auto [sample, place] = tiles_.source(first + t);
-      winograd_input(run.in<float>(images_.source) + sample, place, to + (at + t) * in, all * in);
+      spread_source(run, tiles_, images_.source, first + t, to + (at + t) * in, all * in);
     }
   }
 
   // Some channels of some tiles.
   void finish_tiles(const Run& run, std::int64_t first, std::int64_t count, std::int64_t channel,
                     std::int64_t channels, const float* from) const {
-    const auto& addend = images_.epilogue.addend();
+    const Range wanted{channel, channels};
     for (std::int64_t t = 0; t < count; ++t) {
-      auto [sample, place] = tiles_.result(first + t);
-      place.channels = channels;
-      const std::int64_t at = sample + channel;
-      const WinogradFinish finish{space_.at(run, shift_) + channel,
-                                  addend ? run.in<float>(addend->index) + at : nullptr,
-                                  images_.epilogue.clamp()};
-      winograd_output(from + t * channels, count * channels, finish, place, run.out<float>() + at);
+      for (const ImagePiece& piece : images_.result) {
+        finish_tile(run, piece, first + t, wanted, from + t * channels, count * channels);
+      }
     }
+  }
+
+  // Those of the channels that the piece has. An addend lies as a result in one piece does.
+  void finish_tile(const Run& run, const ImagePiece& piece, std::int64_t tile, const Range& wanted,
+                   const float* from, std::int64_t stride) const {
+    const std::int64_t begin = std::max(wanted.first, piece.channels.first);
+    const std::int64_t end = std::min(wanted.end(), piece.channels.end());
+    if (begin >= end) return;
+    auto [sample, place] = tiles_.result(tile, piece.channels.count);
+    place.channels = end - begin;
+    const std::int64_t at = sample + begin - piece.channels.first;
+    const auto& addend = images_.epilogue.addend();
+    const WinogradFinish finish{space_.at(run, shift_) + begin,
+                                addend ? run.in<float>(addend->index) + at : nullptr,
+                                images_.epilogue.clamp()};
+    winograd_output(from + begin - wanted.first, stride, finish, place,
+                    run.out<float>(piece.operand.index) + at);
   }
 
   WinogradTiles tiles_;

@@ -8,8 +8,10 @@ namespace {
 
 class ByWeight {
  public:
-  explicit ByWeight(const WinogradTiles& tiles)
+  ByWeight(const WinogradTiles& tiles, const Convolution& conv)
       : tiles_(tiles),
+        x_(conv.x_pieces),
+        y_(conv.y.index),
         in_bands_(takes_bands(tiles)),
         deal_(in_bands_ ? deal_bands(tiles) : deal_tiles(tiles)) {
     const std::int64_t together = in_bands_ ? tiles.count() : deal_.parts * deal_.piece;
@@ -70,16 +72,16 @@ class ByWeight {
     const std::int64_t in = tiles_.in();
     const std::int64_t out = tiles_.out();
     for (std::int64_t t = 0; t < count; ++t) {
-      const auto source = tiles_.source(first + t);
-      winograd_input(run.in<float>(0) + source.first, source.place, sources + (at + t) * in,
-                     all * in);
-      const auto result = tiles_.result(first + t);
-      winograd_spread(run.in<float>(1) + result.first, result.place, results + (at + t) * out,
+      spread_source(run, tiles_, x_, first + t, sources + (at + t) * in, all * in);
+      const auto result = tiles_.result(first + t, out);
+      winograd_spread(run.in<float>(y_) + result.first, result.place, results + (at + t) * out,
                       all * out);
     }
   }
 
   WinogradTiles tiles_;
+  std::vector<ImagePiece> x_;
+  std::size_t y_;  // input
   bool in_bands_;
   WinogradDeal deal_;
   WinogradSpace space_;
@@ -88,8 +90,8 @@ class ByWeight {
 
 }  // namespace
 
-Prepared prepare_weight_gradient(const WinogradTiles& tiles) {
-  const ByWeight by(tiles);
+Prepared prepare_weight_gradient(const WinogradTiles& tiles, const Convolution& conv) {
+  const ByWeight by(tiles, conv);
   return {[by](const Run& run) { by.run(run); }, by.workspace()};
 }
 

@@ -71,7 +71,7 @@ HWY_INLINE void max_pixel(const MaxRow& row, std::int64_t pixel, std::int64_t c,
       }
     }
   }
-  const std::int64_t at = pixel * row.channels + c;
+  const std::int64_t at = pixel * row.result_channels + c;
   part.store(largest, y + at);
   if constexpr (has_indices) {
     store_bytes(index, indices + at, std::min(lanes(), row.channels - c));

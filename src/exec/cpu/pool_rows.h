@@ -25,12 +25,13 @@ struct PixelTaps {
   }
 };
 
-/// A row of a max pooling, from rows of the image that lie anywhere.
+/// A row of a max pooling, from rows of channels of the image that lie anywhere.
 struct MaxRow {
   std::span<const float* const> lines;  ///< rows that the window meets
   std::span<const std::int64_t> rows;   ///< for each of them, its position in the window
   const WindowAxis& columns;
   std::int64_t channels;
+  std::int64_t result_channels;  ///< among which they are in the result
 };
 
 /// y[column][c] = the largest of the window; the first of equals wins, NaN over all; `indices`,

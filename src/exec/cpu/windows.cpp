@@ -3,15 +3,15 @@
 namespace rockmate::cpu {
 namespace {
 
-WindowAxis axis_of(const kernels::KernelView& kernel, const Shape& image, const Shape& result,
+WindowAxis axis_of(const Attributes& attributes, const Shape& image, const Shape& result,
                    const Shape& window, std::size_t d) {
-  const auto* dilations = kernel.attributes.find("dilations");
+  const auto* dilations = attributes.find("dilations");
   return {image[d + 2],
           result[d + 2],
           window[d],
-          kernel.attributes.integers("strides")[d],
-          kernel.attributes.integers("pads")[d],
-          dilations != nullptr ? kernel.attributes.integers("dilations")[d] : 1};
+          attributes.integers("strides")[d],
+          attributes.integers("pads")[d],
+          dilations != nullptr ? attributes.integers("dilations")[d] : 1};
 }
 
 }  // namespace
@@ -32,11 +32,11 @@ WindowAxis::WindowAxis(std::int64_t image_extent, std::int64_t result_extent,
   }
 }
 
-WindowPlane::WindowPlane(const kernels::KernelView& kernel, const Shape& image, const Shape& result,
+WindowPlane::WindowPlane(const Attributes& attributes, const Shape& image, const Shape& result,
                          const Shape& window)
     : batch(image[0]),
       channels(image[1]),
-      rows(axis_of(kernel, image, result, window, 0)),
-      columns(axis_of(kernel, image, result, window, 1)) {}
+      rows(axis_of(attributes, image, result, window, 0)),
+      columns(axis_of(attributes, image, result, window, 1)) {}
 
 }  // namespace rockmate::cpu

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "exec/kernel.h"
+#include "rockmate/graph.h"
 
 namespace rockmate::cpu {
 
@@ -22,10 +22,10 @@ struct WindowAxis {
   std::vector<std::vector<Meeting>> forward, backward;
 };
 
-/// The two axes of an op on [N, C, H, W], by its attributes strides, pads and dilations (absent:
+/// The two axes of an op on [N, C, H, W], by attributes strides, pads and dilations (absent:
 /// 1).
 struct WindowPlane {
-  WindowPlane(const kernels::KernelView& kernel, const Shape& image, const Shape& result,
+  WindowPlane(const Attributes& attributes, const Shape& image, const Shape& result,
               const Shape& window);
   std::int64_t batch, channels;
   WindowAxis rows, columns;

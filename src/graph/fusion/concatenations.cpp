@@ -2,13 +2,15 @@
 //
 //   point-wise  steps that make as large images of it: a batch norm's application, an activation
 //   backward    a clamped norm's gradient (clamped_norm.h), with c as x
+//   windows     a convolution, with what stands behind it, its gradient by the weight, or a pooling
 //
 // and nobody else wants it. A reader then runs again from the pieces alone. The gradient dc that a
-// clamped norm makes is read by slices, each of which may add the gradient that its piece has from
-// elsewhere. They become parts of the step, unless what one of them adds is made later: dc is not
-// stored then, either.
+// clamped norm or a convolution makes is read by slices. They become parts of the step: dc is not
+// stored then, either. Behind a clamped norm, a slice may add the gradient that its piece has from
+// elsewhere, unless that is made later.
 //
-// Left out: convolutions as readers. They would read the pieces in as many passes over the result.
+// To read k pieces, a convolution may pass k times over its result, and each of several readers
+// reads them anew. So it does where c is larger than what caches give for nothing.
 
 #include "graph/fusion/concatenations.h"
 
@@ -18,6 +20,7 @@
 #include <utility>
 
 #include "graph/fusion/clamped_norm.h"
+#include "graph/fusion/pieced_image.h"
 #include "graph/fusion/pieced_norm.h"
 #include "graph/fusion/roles.h"
 #include "graph/op_table.h"
@@ -25,9 +28,7 @@
 namespace rockmate {
 namespace {
 
-bool is_of_channels(const Tape& tape, const Node& node) {
-  if (node.kind != OpKind::kConcat || node.attributes.integer("axis") != 1) return false;
-  const TensorType& type = tape[node.outputs.front()].tensor.type;
+bool is_image(const TensorType& type) {
   return type.shape.size() == 4 && type.dtype == DType::kFloat32 &&
          type.format == MemoryFormat::kChannelsLast;
 }
@@ -49,7 +50,12 @@ FusedParts parts_of(const Tape& tape, const Node& node) {
     part.outputs.push_back(tape[node.outputs[o]].tensor.type);
     parts.outputs.push_back(parts.inputs + o);
   }
+  parts.optional = optional_outputs(node.kind, node.attributes);
   return parts;
+}
+
+bool has_pieced_image(const Tape& tape, const Node& node) {
+  return pieced_image(node.attributes.parts(), view_of(tape, node).inputs).has_value();
 }
 
 bool is_point_wise(const FusedParts& parts, const TensorType& type) {
@@ -61,8 +67,13 @@ bool is_point_wise(const FusedParts& parts, const TensorType& type) {
 
 class PieceReader {
  public:
-  PieceReader(const Tape& tape, std::vector<Step> steps, const WantedTensors& wanted)
-      : tape_(tape), wanted_(wanted), steps_(std::move(steps)), is_gone_(steps_.size()) {
+  PieceReader(const Tape& tape, std::vector<Step> steps, const WantedTensors& wanted,
+              Bytes least_convolved)
+      : tape_(tape),
+        wanted_(wanted),
+        least_convolved_(least_convolved),
+        steps_(std::move(steps)),
+        is_gone_(steps_.size()) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
       for (const TensorId t : steps_[s].node.inputs) readers_[t].push_back(s);
       for (const TensorId t : steps_[s].node.outputs) maker_[t] = s;
@@ -72,6 +83,7 @@ class PieceReader {
   std::vector<Step> run() {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
       if (is_of_channels(tape_, steps_[s].node)) move_into_readers(s);
+      if (is_gradient_by_image(steps_[s])) take_slices(s);
     }
     std::vector<Step> left;
     for (std::size_t s = 0; s < steps_.size(); ++s) {
@@ -82,30 +94,35 @@ class PieceReader {
 
  private:
   void move_into_readers(std::size_t concat);
-  [[nodiscard]] bool may_read_pieces(const Node& reader, TensorId whole) const;
-  void prepend(const Node& concat, Step& reader) const;
+  [[nodiscard]] bool may_read_pieces(const Node& concat, const Node& reader) const;
+  [[nodiscard]] Node behind(const Node& concat, Node reader) const;
+  [[nodiscard]] bool is_gradient_by_image(const Step& step) const;
+  [[nodiscard]] std::optional<std::size_t> dealt_output(const Node& node) const;
   void take_slices(std::size_t s);
   [[nodiscard]] bool may_be_part(std::size_t slice, std::size_t maker, TensorId whole) const;
+  [[nodiscard]] bool is_large(TensorId image) const {
+    return tape_[image].tensor.type.bytes() >= least_convolved_;
+  }
   [[nodiscard]] bool is_wanted(TensorId t) const {
     return has(wanted_.visible, t) || has(wanted_.results, t);
   }
 
   const Tape& tape_;
   const WantedTensors& wanted_;
+  Bytes least_convolved_;
   std::vector<Step> steps_;
   std::vector<bool> is_gone_;
   std::map<TensorId, std::vector<std::size_t>> readers_;
   std::map<TensorId, std::size_t> maker_;
 };
 
-bool PieceReader::may_read_pieces(const Node& reader, TensorId whole) const {
-  if (reader.kind != OpKind::kFused && fusion_role(reader.kind) != FusionRole::kPointwise) {
-    return false;
-  }
+bool PieceReader::may_read_pieces(const Node& concat, const Node& reader) const {
+  const TensorId whole = concat.outputs.front();
   const FusedParts parts = parts_of(tape_, reader);
   if (is_point_wise(parts, tape_[whole].tensor.type)) return true;
   const auto norm = clamped_norm(parts);
-  return norm && reader.inputs[norm->x] == whole && reader.inputs[norm->dy] != whole;
+  if (norm && reader.inputs[norm->x] == whole && reader.inputs[norm->dy] != whole) return true;
+  return is_large(whole) && has_pieced_image(tape_, behind(concat, reader));
 }
 
 void PieceReader::move_into_readers(std::size_t concat) {
@@ -114,20 +131,19 @@ void PieceReader::move_into_readers(std::size_t concat) {
   const auto& readers = readers_[whole];
   if (is_wanted(whole) || readers.empty() || steps_[concat].phase != Phase::kForward) return;
   for (const std::size_t s : readers) {
-    if (!may_read_pieces(steps_[s].node, whole)) return;
+    if (!may_read_pieces(node, steps_[s].node)) return;
   }
   std::vector<std::size_t> distinct = readers;
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   for (const std::size_t s : distinct) {
-    prepend(node, steps_[s]);
+    steps_[s].node = behind(node, std::move(steps_[s].node));
     take_slices(s);
   }
   is_gone_[concat] = true;
 }
 
 // The concatenation becomes the first part, and pieces the last inputs.
-void PieceReader::prepend(const Node& concat, Step& reader) const {
-  Node& node = reader.node;
+Node PieceReader::behind(const Node& concat, Node node) const {
   const FusedParts old = parts_of(tape_, node);
   const TensorId whole = concat.outputs.front();
   auto made = std::make_shared<FusedParts>(old);
@@ -157,9 +173,20 @@ void PieceReader::prepend(const Node& concat, Step& reader) const {
   node.kind = OpKind::kFused;
   node.attributes = std::move(attributes);
   node.inputs = std::move(inputs);
+  return node;
 }
 
-// Of channels of the gradient; what it adds is there when the gradient is made.
+// A forward step with several large outputs would be a worse thing to run again.
+bool PieceReader::is_gradient_by_image(const Step& step) const {
+  const Node& node = step.node;
+  if (step.phase != Phase::kBackward || node.kind != OpKind::kConvTranspose) return false;
+  const TensorType& type = tape_[node.outputs.front()].tensor.type;
+  return node.inputs.size() == 2 && !node.attributes.flag("adds") &&
+         node.attributes.integer("groups", 1) == 1 && is_image(type) &&
+         is_large(node.outputs.front());
+}
+
+// Of channels of the gradient; what it adds is there when a clamped norm makes that.
 bool PieceReader::may_be_part(std::size_t s, std::size_t maker, TensorId whole) const {
   const Node& slice = steps_[s].node;
   if (slice.kind != OpKind::kSlice ||
@@ -167,24 +194,32 @@ bool PieceReader::may_be_part(std::size_t s, std::size_t maker, TensorId whole) 
     return false;
   }
   if (slice.inputs.size() == 1) return true;
+  if (steps_[maker].node.kind == OpKind::kConvTranspose) return false;
   const TensorId addend = slice.inputs.back();
   const auto made = maker_.find(addend);
   return addend != whole && made != maker_.end() && made->second < maker &&
          tape_[addend].storage == addend && tape_[slice.outputs[0]].storage == slice.outputs[0];
 }
 
+// Which output is the gradient of an image that may be dealt to its pieces.
+std::optional<std::size_t> PieceReader::dealt_output(const Node& node) const {
+  if (node.kind == OpKind::kConvTranspose) return 0;
+  const auto norm = pieced_norm(node.attributes.parts());
+  return norm ? norm->outputs[0] : std::nullopt;
+}
+
 void PieceReader::take_slices(std::size_t s) {
   Node& node = steps_[s].node;
-  const auto norm = pieced_norm(node.attributes.parts());
-  if (!norm || !norm->outputs[0]) return;
-  const std::size_t output = *norm->outputs[0];
+  const auto found = dealt_output(node);
+  if (!found) return;
+  const std::size_t output = *found;
   const TensorId whole = node.outputs[output];
   const auto& readers = readers_[whole];
   if (is_wanted(whole) || readers.empty()) return;
   for (const std::size_t r : readers) {
     if (!may_be_part(r, s, whole)) return;
   }
-  auto made = std::make_shared<FusedParts>(node.attributes.parts());
+  auto made = std::make_shared<FusedParts>(parts_of(tape_, node));
   const std::size_t gradient = made->outputs[output];
   std::vector<TensorId> addends;
   for (const std::size_t r : readers) {
@@ -217,70 +252,20 @@ void PieceReader::take_slices(std::size_t s) {
     is_gone_[r] = true;
   }
   node.inputs.insert(node.inputs.end(), addends.begin(), addends.end());
-  node.attributes.set("parts", std::shared_ptr<const FusedParts>(std::move(made)));
+  node.kind = OpKind::kFused;
+  node.attributes = {{"parts", std::shared_ptr<const FusedParts>(std::move(made))}};
 }
 
 }  // namespace
 
-void split_statistics(Tape& tape, const WantedTensors& wanted) {
-  std::map<TensorId, Node> concats;
-  std::map<TensorId, bool> is_normed;  // nobody but norms reads it
-  for (const Step& step : tape.steps()) {
-    const Node& node = step.node;
-    for (const TensorId t : node.inputs) {
-      const bool is_norm = node.kind == OpKind::kBatchNormStatistics ||
-                           node.kind == OpKind::kBatchNormApply ||
-                           (node.kind == OpKind::kBatchNormGradient && t == node.inputs[1]);
-      is_normed.try_emplace(t, true).first->second &= is_norm;
-    }
-    if (is_of_channels(tape, node)) concats.emplace(node.outputs.front(), node);
-  }
-  std::map<TensorId, std::pair<TensorId, TensorId>> known;  // mean and variance of pieces
-  std::vector<Step> steps;
-  for (Step& step : tape.take_steps()) {
-    const auto concat = step.node.kind == OpKind::kBatchNormStatistics
-                            ? concats.find(step.node.inputs.front())
-                            : concats.end();
-    if (concat == concats.end() || !is_normed[concat->first] ||
-        has(wanted.visible, concat->first) || has(wanted.results, concat->first)) {
-      steps.push_back(std::move(step));
-      continue;
-    }
-    Node mean{
-        tape.unique(step.node.name + ".mean"), OpKind::kConcat, {}, {}, {step.node.outputs[0]}};
-    Node variance{
-        tape.unique(step.node.name + ".variance"), OpKind::kConcat, {}, {}, {step.node.outputs[1]}};
-    for (const TensorId piece : concat->second.inputs) {
-      if (!known.contains(piece)) {
-        const Shape channels = {tape[piece].tensor.type.shape[1]};
-        const std::string name = tape.unique(tape[piece].tensor.name + ".statistics");
-        const auto add = [&](const char* which) {
-          return tape.add_made(tape.unique(name + which), {DType::kFloat32, channels},
-                               ValueKind::kActivation);
-        };
-        known[piece] = {add(".mean"), add(".variance")};
-        steps.push_back({{name,
-                          OpKind::kBatchNormStatistics,
-                          step.node.attributes,
-                          {piece},
-                          {known[piece].first, known[piece].second}},
-                         step.phase,
-                         step.origin});
-      }
-      mean.inputs.push_back(known[piece].first);
-      variance.inputs.push_back(known[piece].second);
-    }
-    for (Node* node : {&mean, &variance}) {
-      node->attributes.set("axis", std::int64_t{0});
-      steps.push_back({std::move(*node), step.phase, step.origin});
-    }
-  }
-  tape.set_steps(std::move(steps));
+bool is_of_channels(const Tape& tape, const Node& node) {
+  return node.kind == OpKind::kConcat && node.attributes.integer("axis") == 1 &&
+         is_image(tape[node.outputs.front()].tensor.type);
 }
 
 std::vector<Step> read_pieces(const Tape& tape, std::vector<Step> steps,
-                              const WantedTensors& wanted) {
-  return PieceReader(tape, std::move(steps), wanted).run();
+                              const WantedTensors& wanted, Bytes least_convolved) {
+  return PieceReader(tape, std::move(steps), wanted, least_convolved).run();
 }
 
 }  // namespace rockmate

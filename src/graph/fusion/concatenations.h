@@ -13,9 +13,14 @@ namespace rockmate {
 /// another: each piece is read once for all layers.
 void split_statistics(Tape& tape, const WantedTensors& wanted);
 
+/// A concatenation of channels of float32 images.
+[[nodiscard]] bool is_of_channels(const Tape& tape, const Node& node);
+
 /// `steps` of the tape, with each concatenation that can be in all of its readers in there, and
-/// with the slices of a gradient in the step that makes it.
+/// with the slices of a gradient in the step that makes it. Convolutions read pieces of images of
+/// `least_convolved` bytes and more.
 [[nodiscard]] std::vector<Step> read_pieces(const Tape& tape, std::vector<Step> steps,
-                                            const WantedTensors& wanted);
+                                            const WantedTensors& wanted,
+                                            Bytes least_convolved = Bytes(1 << 20));
 
 }  // namespace rockmate

@@ -6,6 +6,7 @@
 #include "graph/fused_layout.h"
 #include "graph/fusion/banded_convolutions.h"
 #include "graph/fusion/dealt_pieces.h"
+#include "graph/fusion/pieced_image.h"
 #include "graph/fusion/pieced_norm.h"
 #include "graph/sliced_parts.h"
 #include "rockmate/training_model.h"
@@ -26,8 +27,8 @@ Bytes workspace_of(const Tape& tape, const Node& node) {
     return FusedLayout(*slice.parts, slice.input_types()).workspace();
   }
   const FusedParts& parts = node.attributes.parts();
-  const bool is_streamed =
-      banded_convolutions(parts, inputs) || pieced_norm(parts) || dealt_pieces(parts, inputs);
+  const bool is_streamed = banded_convolutions(parts, inputs) || pieced_norm(parts) ||
+                           pieced_image(parts, inputs) || dealt_pieces(parts, inputs);
   return is_streamed ? Bytes() : FusedLayout(parts, inputs).workspace();
 }
 

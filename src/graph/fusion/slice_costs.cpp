@@ -35,7 +35,8 @@ constexpr double kMargin = 1.05;   // by which slices have to be the better
 constexpr double kMostCaches = 2;  // that a slice may hold
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-// The convolution that a step is, or begins with, and its weight among the step's inputs.
+// The convolution that a step is, or begins with, a concatenation apart, and its weight among the
+// step's inputs.
 struct Found {
   const Attributes* attributes = nullptr;
   std::size_t weight = 0;
@@ -43,7 +44,9 @@ struct Found {
 Found convolution(const Node& node) {
   if (node.kind == OpKind::kConv) return {&node.attributes, 1};
   if (node.kind != OpKind::kFused) return {};
-  const FusedPart& first = node.attributes.parts().parts.front();
+  const std::vector<FusedPart>& parts = node.attributes.parts().parts;
+  const bool is_pieced = parts.size() > 1 && parts.front().kind == OpKind::kConcat;
+  const FusedPart& first = parts[is_pieced ? 1 : 0];
   if (first.kind != OpKind::kConv) return {};
   return {&first.attributes, first.inputs[1]};
 }
