@@ -28,9 +28,12 @@ constexpr double kWarm = 1e-3;
 constexpr double kWarmInside = 5e-4;
 constexpr double kMending = 3e-4, kColdWithPlaces = 1e-5;
 constexpr int kCyclesWithPlaces = 4;
+constexpr double kWarmPrice = 0.3;
 // Where a start leads to no plan, the next search from there is so much hotter, up to the seconds
-// of as many mean ops: where each op weighs much, kHot is not hot.
-constexpr double kHotter = 10, kHottestInOps = 10;
+// of as many mean ops: where each op weighs much, kHot is not hot. And what is above the budget is
+// as good as forbidden from the beginning: where plans are few, a cheap one that nearly fits may be
+// far from all that do.
+constexpr double kHotter = 10, kHottestInOps = 4, kHardPrice = 30;
 // A round from the best plan makes headway if it takes away this part of what is above the budget.
 constexpr double kHeadway = 0.5;
 // Plans that are full for long are hard to lay out.
@@ -69,6 +72,7 @@ SearchOptions Lane::options_for(const Round& round, double time_share) {
   search.start_temperature =
       round.from_start ? start_.temperature
                        : std::min(is_fragmented_ ? kWarmInside : kWarm, start_.temperature);
+  search.first_price = round.from_start ? start_.price : kWarmPrice;
   if (round.deadline) {
     const std::chrono::duration<double> left = *round.deadline - std::chrono::steady_clock::now();
     search.time_limit = Seconds(std::max(1e-3, left.count() * time_share));
@@ -105,13 +109,14 @@ void Lane::run(const Round& wanted) {
   Round round = wanted;
   round.from_start |= is_stuck_;
   if (!live_) round.from_start = true;
-  if (lacks_places_only() && !round.from_start) return search_places(round, live_->runs);
+  if (lacks_places_only() && !round.from_start && !round.is_heat) return search_places(round, live_->runs);
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
   const Runs from = start_of(round);
   const SearchResult result =
       improve(*graph_, inner_, from, options_for(round, is_sure ? kSearchTime : kLiveTime));
   if (result.runs.empty() && !from.empty()) return;  // stopped before it began
   const bool is_best = learn_from(result, round);
+  if (round.is_heat && is_fragmented_) return;
   if (result.feasible && (is_best || is_fragmented_)) {
     const std::uint64_t counted = std::min(round.moves, kMostLayoutWork / kLayoutWorkPerMove);
     const auto needed = keep(result, std::max(kLayoutWork, counted * kLayoutWorkPerMove));
@@ -119,6 +124,7 @@ void Lane::run(const Round& wanted) {
     if (needed && is_fragmented_) aim_for(*needed - result.peak);
   }
   const bool may_be_better = !found_ || !round.from_start || result.seconds < found_->plan.seconds;
+  if (round.is_heat) return;
   if (is_fragmented_ && result.peak <= budget_ && may_be_better) search_places(round, result.runs);
 }
 
@@ -135,6 +141,7 @@ bool Lane::learn_from(const SearchResult& result, const Round& round) {
     trial_ = trial;
     if (!result.feasible) {
       start_.temperature = std::min(hottest_, start_.temperature * kHotter);
+      start_.price = std::max(start_.price, kHardPrice);
     }
   } else {
     const auto above = [&](const SearchResult& r) {

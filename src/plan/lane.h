@@ -15,13 +15,16 @@
 
 namespace rockmate {
 
-/// Where a search begins, and how hot, in units of the plain iteration's seconds.
+/// Where a search begins, how hot, in units of the plain iteration's seconds, and how dear it is
+/// there to be above the budget (SearchOptions::first_price).
 struct SearchStart {
   static constexpr double kHot = 1e-2;   ///< leaves little of the start
   static constexpr double kCold = 3e-4;  ///< mends it: for a start that is nearly a good plan
+  static constexpr double kColdPrice = 10;
 
   Runs runs;
   double temperature = kHot;
+  double price = 2;
 };
 
 /// A plan that the judge has accepted, layout included, and the runs that it is made from.
@@ -39,6 +42,7 @@ class Lane {
   struct Round {
     std::uint64_t moves = 0;
     bool from_start = true;  ///< otherwise from the best plan known
+    bool is_heat = false;    ///< only what it tells of the start matters: no search for places
     std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
     Seconds lower_bound = Seconds(0);
     std::stop_token stop = {};
@@ -86,7 +90,7 @@ class Lane {
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
   bool is_stuck_ = false;             // above the budget, and so stays what is made from the best
-  double aim_ = 0.5;                  // the part of what a layout lacks that inner_ leaves for it
+  double aim_ = 0.65;                  // the part of what a layout lacks that inner_ leaves for it
   std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
   std::optional<Trial> trial_;        // of the last round from the start

@@ -61,6 +61,7 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
                          *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
     round.from_start = k % 2 == 0 && !is_last;
+    round.is_heat = k <= kLastHeat && lanes_.size() > kFinalists;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);

@@ -16,13 +16,14 @@
 //
 // and where plans must be easy to lay out, a small constant price on all that is nearly above it.
 //
-// The price rises by 1 % per step while the plan does not fit and falls while it does, so that the
-// search swings across the border of what fits, where the good plans are (strategic oscillation).
-// A plan that stays above the budget until the price is at its top is in a trap which no price
-// opens: the price falls to its bottom, the plan gives up what it paid for, and climbs again.
+// The temperature falls and the price rises, each by the same factor per move. At first a mean value
+// may be above the budget as easily as the temperature lets it, at the end nothing is: the plan
+// finds where its recomputation goes while it need not fit yet.
 //
 // With an arena, the bytes of what finds no place in it stand in for those above the budget, and
-// after each move of the plan some items are pushed to other places (arena.h).
+// after each move of the plan some items are pushed to other places (arena.h). There the price rises
+// by 1 % per step while something is outside and falls while nothing is, so that the search swings
+// across the border of what fits (strategic oscillation); from its top it falls to its bottom.
 //
 // The work is cut into cycles, each twice as long as the one before, so that the first good plans
 // come early. Cycles alternate between a hot one from the start, which finds other valleys than the
@@ -37,19 +38,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kMovesPerLook = 128;  // at the clock
-constexpr double kPriceStep = 1.01;
 // Nothing ends warmer than this, in units of the seconds of a mean op.
 constexpr double kEndTemperatureOfOp = 0.05;
-// Of exceeding the budget by all of it during one run, in plain iterations.
-struct Prices {
+// Of exceeding the budget by all of it during one run, in plain iterations: where a cycle ends.
+constexpr double kLastPrice = 100;
+// What is outside of an arena is hardly ever nothing while it is warm, so this price starts low.
+struct ArenaPrices {
   double first, again, top, bottom;
 };
-constexpr Prices kLivePrices{1, 1, 100, 0.1};
-constexpr double kStepsPerSweep = 3;  // a sweep: as many moves as there are ops
-// What is outside of an arena is hardly ever nothing while it is warm, so this price starts low,
-// and climbs at a pace that is told in parts of the work.
-constexpr Prices kArenaPrices{1.5e-2, 0.1, 10, 1e-4};
-constexpr double kStepsPerCycle = 600;
+constexpr ArenaPrices kArenaPrices{1.5e-2, 0.1, 10, 1e-4};
+constexpr double kPriceStep = 1.01, kStepsPerCycle = 600;
 // The first cycle with an arena looks for places, and takes this part of the work or longer, until
 // it has them all; those after it begin with them.
 constexpr double kFirstCycleWithPlaces = 0.5;
@@ -57,6 +55,16 @@ constexpr double kFirstCycleWithPlaces = 0.5;
 constexpr int kPushes = 3;
 // Moves after which all items are rearranged at once.
 constexpr std::uint64_t kMovesPerRearrangement = 256;
+
+double mean_bytes(const Problem& problem) {
+  double sum = 0, count = 0;
+  for (const double bytes : problem.bytes) {
+    if (bytes <= 0) continue;
+    sum += bytes;
+    ++count;
+  }
+  return count > 0 ? sum / count : 1;
+}
 
 class Annealing {
  public:
@@ -67,7 +75,7 @@ class Annealing {
         random_(options.seed),
         start_(start),
         budget_(static_cast<double>(budget.count())),
-        prices_(options.layout ? kArenaPrices : kLivePrices) {
+        mean_bytes_(mean_bytes(problem)) {
     const double plain = problem.graph.plain_seconds().count();
     per_second_ = plain > 0 ? 1 / plain : 0;
     end_temperature_ = std::min(options.end_temperature,
@@ -103,26 +111,32 @@ class Annealing {
     keep_best(state, arena);
     const double begin = done_;
     const double fall = std::min(1.0, end_temperature_ / hot);
-    double price = again ? prices_.again : prices_.first;
+    const double soft = first_price(again);
+    double price = soft;
     double temperature = hot;
-    double steps = 0;
+    double part = 0;
     const auto goes_on = [&] { return done_ < end || (arena && !best_.feasible); };
     for (; !is_over() && goes_on(); ++best_.moves) {
       if (best_.moves % kMovesPerLook == 0) {
-        const double before = done_;
         done_ = share_done();
-        temperature = hot * std::pow(fall, std::min(1.0, (done_ - begin) / (end - begin)));
-        if (arena) steps += kStepsPerCycle * (done_ - before) / (end - begin);
+        const double before = std::exchange(part, std::min(1.0, (done_ - begin) / (end - begin)));
+        temperature = hot * std::pow(fall, part);
+        price = arena ? next_price(price, kStepsPerCycle * (part - before), arena->fits())
+                      : soft * std::pow(kLastPrice / soft, part);
       }
-      if (!arena) steps += kStepsPerSweep / static_cast<double>(problem_.op_count);
-      if (steps >= 1) price = next_price(price, std::exchange(steps, 0), violation(state, arena));
       step(state, arena, moves, price, temperature);
     }
   }
 
-  [[nodiscard]] double next_price(double price, double steps, double violation) const {
-    price *= std::pow(kPriceStep, violation > 0 ? steps : -steps);
-    return price > prices_.top ? prices_.bottom : price;
+  [[nodiscard]] double first_price(bool again) const {
+    if (options_.layout) return again ? kArenaPrices.again : kArenaPrices.first;
+    const double mean_op = 1 / static_cast<double>(problem_.op_count);
+    return std::min(kLastPrice, options_.first_price * mean_op / (mean_bytes_ * per_budget_));
+  }
+
+  [[nodiscard]] static double next_price(double price, double steps, bool fits) {
+    price *= std::pow(kPriceStep, fits ? -steps : steps);
+    return price > kArenaPrices.top ? kArenaPrices.bottom : price;
   }
 
   void step(State& state, std::optional<Arena>& arena, Moves& moves, double price,
@@ -221,7 +235,7 @@ class Annealing {
   Random random_;
   const Runs& start_;
   double budget_;
-  Prices prices_;
+  double mean_bytes_;
   double end_temperature_ = 0;
   double per_second_ = 0;
   double per_budget_ = 0;

@@ -41,6 +41,9 @@ struct SearchOptions {
   double start_temperature = 1e-2;   ///< of cycles from the start
   double reheat_temperature = 1e-3;  ///< of cycles from the best plan so far
   double end_temperature = 3e-5;     ///< less on large graphs
+  /// Of being above the budget by a mean value during one run, where a cycle starts, in units of
+  /// the seconds of a mean op.
+  double first_price = 2;
   /// Of filling the budget during one run, less what it counts as crowded, in plain iterations: for
   /// plans that are easier to lay out.
   double price_of_crowding = 0;
