@@ -28,7 +28,7 @@ constexpr double kWarm = 1e-3;
 constexpr double kWarmInside = 5e-4;
 constexpr double kMending = 3e-4, kColdWithPlaces = 1e-5;
 constexpr int kCyclesWithPlaces = 4;
-constexpr double kWarmPrice = 0.3;
+constexpr double kWarmPrice = 0.3, kWarmPriceInside = 40;
 // Where a start leads to no plan, the next search from there is so much hotter, up to the seconds
 // of as many mean ops: where each op weighs much, kHot is not hot. And what is above the budget is
 // as good as forbidden from the beginning: where plans are few, a cheap one that nearly fits may be
@@ -72,7 +72,8 @@ SearchOptions Lane::options_for(const Round& round, double time_share) {
   search.start_temperature =
       round.from_start ? start_.temperature
                        : std::min(is_fragmented_ ? kWarmInside : kWarm, start_.temperature);
-  search.first_price = round.from_start ? start_.price : kWarmPrice;
+  const double warm_price = is_fragmented_ ? kWarmPriceInside : kWarmPrice;
+  search.first_price = round.from_start ? start_.price : warm_price;
   if (round.deadline) {
     const std::chrono::duration<double> left = *round.deadline - std::chrono::steady_clock::now();
     search.time_limit = Seconds(std::max(1e-3, left.count() * time_share));
@@ -109,7 +110,8 @@ void Lane::run(const Round& wanted) {
   Round round = wanted;
   round.from_start |= is_stuck_;
   if (!live_) round.from_start = true;
-  if (lacks_places_only() && !round.from_start && !round.is_heat) return search_places(round, live_->runs);
+  if (lacks_places_only() && !round.from_start && !round.is_heat)
+    return search_places(round, live_->runs);
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
   const Runs from = start_of(round);
   const SearchResult result =

@@ -90,7 +90,7 @@ class Lane {
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
   bool is_stuck_ = false;             // above the budget, and so stays what is made from the best
-  double aim_ = 0.65;                  // the part of what a layout lacks that inner_ leaves for it
+  double aim_ = 0.65;                 // the part of what a layout lacks that inner_ leaves for it
   std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
   std::optional<Trial> trial_;        // of the last round from the start

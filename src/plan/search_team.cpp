@@ -13,11 +13,13 @@ using Clock = std::chrono::steady_clock;
 
 // Rounds grow twofold, so that the first good plans come early; from the start and from the best
 // plan in turns. With a limit of work, or without a plan, which takes many starts, all after these
-// are as long as the last one; where time is the only limit, they grow on up to kMostMovesPerOp, or
-// until one more and half of the next would not fit: then one from the best plan takes all the time
-// that is left.
+// are as long as the last one. Where time is the only limit, they leap by some doublings after the
+// heats and begin at the start again, as one long annealing is worth more than some short ones, and
+// grow on up to kMostMovesPerOp, or until one more and half of the next would not fit: then one
+// from the best plan takes all the time that is left.
 constexpr int kGrowingRounds = 6;
 constexpr double kRoundsToFit = 3;
+constexpr int kLeap = 2;
 // After this round only so many lanes go on, those whose starts led furthest: moves are worth more
 // in one lane than spread over many, and two cores have no more to do at a time.
 constexpr int kLastHeat = 2;
@@ -60,7 +62,8 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     const bool is_last = fills_time && best_ && !is_long && k > kLastHeat &&
                          *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
-    round.from_start = k % 2 == 0 && !is_last;
+    const bool begins_anew = fills_time && k > kLastHeat;
+    round.from_start = k % 2 == (begins_anew ? 1 : 0) && !is_last;
     round.is_heat = k <= kLastHeat && lanes_.size() > kFinalists;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
@@ -69,6 +72,7 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     if (k == kLastHeat) keep_finalists(fills_time ? finalists() : kFinalists);
     const bool may_grow_on = fills_time && best_ && !is_long;
     if (doublings + 1 < kGrowingRounds || may_grow_on) ++doublings;
+    if (fills_time && k == kLastHeat) doublings += kLeap;
     took = Clock::now() - began;
     began += took;
     if (team.progress) team.progress(best_);

@@ -16,14 +16,15 @@
 //
 // and where plans must be easy to lay out, a small constant price on all that is nearly above it.
 //
-// The temperature falls and the price rises, each by the same factor per move. At first a mean value
-// may be above the budget as easily as the temperature lets it, at the end nothing is: the plan
-// finds where its recomputation goes while it need not fit yet.
+// The temperature falls and the price rises, each by the same factor per move. At first a mean
+// value may be above the budget as easily as the temperature lets it, at the end nothing is: the
+// plan finds where its recomputation goes while it need not fit yet.
 //
 // With an arena, the bytes of what finds no place in it stand in for those above the budget, and
-// after each move of the plan some items are pushed to other places (arena.h). There the price rises
-// by 1 % per step while something is outside and falls while nothing is, so that the search swings
-// across the border of what fits (strategic oscillation); from its top it falls to its bottom.
+// after each move of the plan some items are pushed to other places (arena.h). There the price
+// rises by 1 % per step while something is outside and falls while nothing is, so that the search
+// swings across the border of what fits (strategic oscillation); from its top it falls to its
+// bottom.
 //
 // The work is cut into cycles, each twice as long as the one before, so that the first good plans
 // come early. Cycles alternate between a hot one from the start, which finds other valleys than the
