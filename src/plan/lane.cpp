@@ -33,7 +33,7 @@ constexpr double kWarmPrice = 0.3, kWarmPriceInside = 40;
 // of as many mean ops: where each op weighs much, kHot is not hot. And what is above the budget is
 // as good as forbidden from the beginning: where plans are few, a cheap one that nearly fits may be
 // far from all that do.
-constexpr double kHotter = 10, kHottestInOps = 4, kHardPrice = 30;
+constexpr double kHotter = 4, kHottestInOps = 10, kHardPrice = 30;
 // A round from the best plan makes headway if it takes away this part of what is above the budget.
 constexpr double kHeadway = 0.5;
 // Plans that are full for long are hard to lay out.
