@@ -28,6 +28,7 @@ constexpr double kWarm = 1e-3;
 constexpr double kWarmInside = 5e-4;
 constexpr double kMending = 3e-4, kColdWithPlaces = 1e-5;
 constexpr int kCyclesWithPlaces = 4;
+// What it costs there to be above the budget (SearchOptions::first_price).
 constexpr double kWarmPrice = 0.3, kWarmPriceInside = 40;
 // Where a start leads to no plan, the next search from there is so much hotter, up to the seconds
 // of as many mean ops: where each op weighs much, kHot is not hot. And what is above the budget is
@@ -110,8 +111,8 @@ void Lane::run(const Round& wanted) {
   Round round = wanted;
   round.from_start |= is_stuck_;
   if (!live_) round.from_start = true;
-  if (lacks_places_only() && !round.from_start && !round.is_heat)
-    return search_places(round, live_->runs);
+  const bool looks_for_places = lacks_places_only() && !round.from_start && !round.is_heat;
+  if (looks_for_places) return search_places(round, live_->runs);
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
   const Runs from = start_of(round);
   const SearchResult result =

@@ -120,10 +120,11 @@ class Annealing {
     for (; !is_over() && goes_on(); ++best_.moves) {
       if (best_.moves % kMovesPerLook == 0) {
         done_ = share_done();
-        const double before = std::exchange(part, std::min(1.0, (done_ - begin) / (end - begin)));
-        temperature = hot * std::pow(fall, part);
+        // More than 1 while the first cycle still looks for places.
+        const double before = std::exchange(part, (done_ - begin) / (end - begin));
+        temperature = hot * std::pow(fall, std::min(1.0, part));
         price = arena ? next_price(price, kStepsPerCycle * (part - before), arena->fits())
-                      : soft * std::pow(kLastPrice / soft, part);
+                      : soft * std::pow(kLastPrice / soft, std::min(1.0, part));
       }
       step(state, arena, moves, price, temperature);
     }

@@ -158,7 +158,7 @@ TEST(Plan, IsProvenTheBestWhereLittleFits) {
   const int length = 16;
   const TrainingGraph graph = testing::revolve_chain(length);
   PlanOptions options = quick();
-  options.work_limit = 50'000;
+  options.work_limit = 400'000;
   for (const int slots : {1, 2, 3}) {
     const PlanResult found = plan(graph, Bytes(3 + slots), options);
     ASSERT_TRUE(found.has_value()) << found.error();
