@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <utility>
 
 #include "plan/finish.h"
 #include "plan/shelf.h"
@@ -21,6 +22,10 @@ struct SearchStart {
   static constexpr double kHot = 1e-2;   ///< leaves little of the start
   static constexpr double kCold = 3e-4;  ///< mends it: for a start that is nearly a good plan
   static constexpr double kColdPrice = 10;
+
+  [[nodiscard]] static SearchStart nearly_good(Runs runs) {
+    return {std::move(runs), kCold, kColdPrice};
+  }
 
   Runs runs;
   double temperature = kHot;

@@ -111,8 +111,8 @@ void Portfolio::descend(std::uint64_t moves) {
     const Bytes target = lean.needed - Bytes(static_cast<std::int64_t>(std::ceil(part * above)));
     if (target < floor_.bytes) return;
     const double share = 1.0 / (kDescents + 1 - step);
-    const auto found = searched_within(
-        target, {{lean.runs, SearchStart::kCold, SearchStart::kColdPrice}}, {moves, share});
+    const auto found =
+        searched_within(target, {SearchStart::nearly_good(lean.runs)}, {moves, share});
     if (!found) part /= 2;
   }
 }

@@ -171,9 +171,7 @@ std::optional<Plan> Portfolio::shelved_within(Bytes budget) {
 // their leanest, another order.
 std::vector<SearchStart> Portfolio::starts(Bytes budget) {
   std::vector<SearchStart> starts;
-  if (!bound_.start.empty()) {
-    starts.push_back({bound_.start, SearchStart::kCold, SearchStart::kColdPrice});
-  }
+  if (!bound_.start.empty()) starts.push_back(SearchStart::nearly_good(bound_.start));
   const Runs order = program_order(graph_);
   starts.push_back({order});
   for (const Shelf& shelf : shelves()) {

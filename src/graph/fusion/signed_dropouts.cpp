@@ -27,6 +27,7 @@ namespace {
 // A dropout and all who read p or d, or draw the same numbers; steps of the tape.
 struct Found {
   TensorId p, d;
+  double rate;
   std::vector<std::size_t> products, gradients, softmax_gradients;
 };
 
@@ -51,6 +52,7 @@ std::optional<Found> find(const TapeUse& use, std::size_t dropout) {
   if (!is_dropout(step, Phase::kForward)) return std::nullopt;
   Found found{step.node.inputs.front(),
               step.node.outputs.front(),
+              step.node.attributes.real("rate"),
               use.readers(step.node.outputs[0]),
               {},
               {}};
@@ -91,7 +93,6 @@ class Signer {
 
   void run() {
     std::vector<Step> steps = tape_.take_steps();
-    for (const auto& [dropout, each] : found_) rate_[dropout] = rate_of(steps[dropout]);
     for (std::size_t s = 0; s < steps.size(); ++s) {
       if (found_.contains(s)) {
         sign(s, steps[s]);
@@ -104,8 +105,6 @@ class Signer {
   }
 
  private:
-  static double rate_of(const Step& step) { return step.node.attributes.real("rate"); }
-
   void sign(std::size_t dropout, const Step& step) {
     Attributes how = step.node.attributes;
     how.set("negates", true);
@@ -122,7 +121,7 @@ class Signer {
                           const Attributes& attributes = {}) {
       return tape_.emit(name, kind, std::move(inputs), attributes, step.phase, step.origin).front();
     };
-    const Attributes scale = {{"factor", 1 / (1 - rate_.at(dropout))}, {"offset", 0.0}};
+    const Attributes scale = {{"factor", 1 / (1 - found.rate)}, {"offset", 0.0}};
     Node& node = step.node;
     if (node.kind == OpKind::kMatMul) {
       const TensorId passed = emit(node.name + ".passed", OpKind::kRelu, {signs});
@@ -145,7 +144,6 @@ class Signer {
   Tape& tape_;
   std::map<std::size_t, Found> found_;             // by dropout
   std::map<std::size_t, std::size_t> dropout_of_;  // by reader
-  std::map<std::size_t, double> rate_;
   std::map<std::size_t, TensorId> signs_;
 };
 
