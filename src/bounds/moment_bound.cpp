@@ -19,9 +19,11 @@ namespace {
 constexpr std::size_t kSweep = 150'000;
 constexpr std::size_t kFewestMoments = 12;
 // Integer programs for one budget, and nodes times variables for the first of them; each further
-// one gets a tenth.
+// one gets a tenth, and is left out where that is fewer nodes than kFewestNodes: the root alone says
+// no more than prices do, and takes seconds where variables are many.
 constexpr std::size_t kPrograms = 3;
 constexpr std::uint64_t kNodeWork = 1'000'000;
+constexpr std::uint64_t kRootNodes = 20, kFewestNodes = 10;
 constexpr double kRounding = 1e-9;  // of sums of seconds, as a share
 
 // Ops by falling bytes while they run in the plain iteration.
@@ -92,20 +94,22 @@ MomentBound MomentBounds::at(Bytes budget, const MomentOptions& options) const {
   std::set<ValueId> kept = candidates.front().bound.kept;
   if (options.solver != nullptr) {
     if (candidates.size() > kPrograms) candidates.resize(kPrograms);
-    std::uint64_t work = kNodeWork;
-    for (const Candidate& candidate : candidates) {
+    for (std::size_t k = 0; k < candidates.size(); ++k) {
+      const Candidate& candidate = candidates[k];
       const double most = (facts_.fastest.count() + candidate.bound.kept_seconds) * (1 + kRounding);
       const double least = facts_.fastest.count() + candidate.bound.extra_seconds;
       const double sought = std::min(most, least * (1 + options.known_within));
       if (options.known && options.known->count() > sought) continue;
       const Moment moment(facts_, candidate.op);
       const MomentProgram program(facts_, moment, budget);
+      const std::uint64_t work = k == 0 ? kNodeWork : kNodeWork / 10;
       const std::uint64_t nodes =
-          20 + work / std::max<std::size_t>(1, program.model().variables().size());
-      work = kNodeWork / 10;
-      const MilpResult result = options.solver->solve(
-          program.model(),
-          {.node_limit = nodes, .time_limit = options.time_limit, .stop = options.stop});
+          work / std::max<std::size_t>(1, program.model().variables().size());
+      if (k > 0 && nodes < kFewestNodes) continue;
+      const MilpResult result =
+          options.solver->solve(program.model(), {.node_limit = kRootNodes + nodes,
+                                                  .time_limit = options.time_limit,
+                                                  .stop = options.stop});
       if (result.status == MilpStatus::kInfeasible) {
         best.is_feasible = false;
         best.moment = candidate.op;

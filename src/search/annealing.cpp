@@ -20,9 +20,9 @@
 // value may be above the budget as easily as the temperature lets it, at the end nothing is: the
 // plan finds where its recomputation goes while it need not fit yet.
 //
-// With an arena, the bytes of what finds no place in it stand in for those above the budget, and
-// after each move of the plan some items are pushed to other places (arena.h). There the price
-// rises by 1 % per step while something is outside and falls while nothing is, so that the search
+// With an arena, the bytes of what finds no place in it stand in for those above the budget. A move
+// that leaves something outside is not refused before some pushes have looked for other places for
+// it (arena.h), and while something stays outside, others follow each move. There the price rises by 1 % per step while something is outside and falls while nothing is, so that the search
 // swings across the border of what fits (strategic oscillation); from its top it falls to its
 // bottom.
 //
@@ -52,8 +52,11 @@ constexpr double kPriceStep = 1.01, kStepsPerCycle = 600;
 // The first cycle with an arena looks for places, and takes this part of the work or longer, until
 // it has them all; those after it begin with them.
 constexpr double kFirstCycleWithPlaces = 0.5;
-// Of items in the arena, after each move of the plan.
-constexpr int kPushes = 3;
+// Of items in the arena: after each move of the plan, and before one is refused for what it leaves
+// outside, colder; where that is more than a few items, they are hopeless.
+constexpr int kPushes = 3, kPushesBeforeRefusal = 8;
+constexpr double kColdPush = 0.3;
+constexpr std::size_t kMostNewOutside = 2;
 // Moves after which all items are rearranged at once.
 constexpr std::uint64_t kMovesPerRearrangement = 256;
 
@@ -113,8 +116,8 @@ class Annealing {
     const double begin = done_;
     const double fall = std::min(1.0, end_temperature_ / hot);
     const double soft = first_price(again);
-    double price = soft;
-    double temperature = hot;
+    price_ = soft;
+    temperature_ = hot;
     double part = 0;
     const auto goes_on = [&] { return done_ < end || (arena && !best_.feasible); };
     for (; !is_over() && goes_on(); ++best_.moves) {
@@ -122,11 +125,11 @@ class Annealing {
         done_ = share_done();
         // More than 1 while the first cycle still looks for places.
         const double before = std::exchange(part, (done_ - begin) / (end - begin));
-        temperature = hot * std::pow(fall, std::min(1.0, part));
-        price = arena ? next_price(price, kStepsPerCycle * (part - before), arena->fits())
-                      : soft * std::pow(kLastPrice / soft, std::min(1.0, part));
+        temperature_ = hot * std::pow(fall, std::min(1.0, part));
+        price_ = arena ? next_price(price_, kStepsPerCycle * (part - before), arena->fits())
+                       : soft * std::pow(kLastPrice / soft, std::min(1.0, part));
       }
-      step(state, arena, moves, price, temperature);
+      step(state, arena, moves);
     }
   }
 
@@ -141,12 +144,12 @@ class Annealing {
     return price > kArenaPrices.top ? kArenaPrices.bottom : price;
   }
 
-  void step(State& state, std::optional<Arena>& arena, Moves& moves, double price,
-            double temperature) {
-    const double limit =
-        energy(state, arena, price) - temperature * std::log(1 - random_.uniform());
+  void step(State& state, std::optional<Arena>& arena, Moves& moves) {
+    const std::size_t outside = arena ? arena->outside_count() : 0;
+    const double limit = energy(state, arena) - temperature_ * std::log(1 - random_.uniform());
     const double most = most_seconds(limit, state);
-    if (moves.propose(most) && state.seconds() <= most && is_within(limit, state, arena, price)) {
+    if (moves.propose(most) && state.seconds() <= most &&
+        is_within(limit, state, arena, outside + kMostNewOutside)) {
       state.commit();
       if (arena) arena->commit();
       keep_best(state, arena);
@@ -155,7 +158,7 @@ class Annealing {
       if (arena) arena->rollback();
     }
     for (int k = 0; arena && k < kPushes && !arena->fits(); ++k) {
-      arena->push(temperature / (price * per_budget_));
+      arena->push(push_temperature());
       arena->commit();
       if (arena->fits()) keep_best(state, arena);
     }
@@ -167,14 +170,23 @@ class Annealing {
 
   // From cheap to dear; most moves have been refused for their seconds alone.
   [[nodiscard]] bool is_within(double limit, State& state, std::optional<Arena>& arena,
-                               double price) const {
+                               std::size_t most_outside) const {
     state.settle();
     // What is above the budget has no place in the arena either.
-    if (energy(state, std::nullopt, price) > limit) return false;
+    if (energy(state, std::nullopt) > limit) return false;
     if (!arena) return true;
     arena->follow();
-    return energy(state, arena, price) <= limit;
+    if (energy(state, arena) <= limit) return true;
+    if (arena->outside_count() > most_outside) return false;
+    for (int k = 0; k < kPushesBeforeRefusal; ++k) {
+      arena->push(kColdPush * push_temperature());
+      if (energy(state, arena) <= limit) return true;
+    }
+    return false;
   }
+
+  // In the unit of Arena::outside.
+  [[nodiscard]] double push_temperature() const { return temperature_ / (price_ * per_budget_); }
 
   // That a plan within this energy can take; where it already takes more than the options let it,
   // no longer than now.
@@ -187,11 +199,10 @@ class Annealing {
     return arena ? arena->outside() : state.excess();
   }
 
-  [[nodiscard]] double energy(const State& state, const std::optional<Arena>& arena,
-                              double price) const {
+  [[nodiscard]] double energy(const State& state, const std::optional<Arena>& arena) const {
     const double crowding = options_.price_of_crowding * state.crowding();
     return state.seconds() * per_second_ +
-           per_budget_ * (price * violation(state, arena) + crowding);
+           per_budget_ * (price_ * violation(state, arena) + crowding);
   }
 
   [[nodiscard]] std::int64_t capacity() const {
@@ -242,6 +253,7 @@ class Annealing {
   double per_second_ = 0;
   double per_budget_ = 0;
   double done_ = 0;
+  double temperature_ = 0, price_ = 0;  // now
   SearchResult best_;
 };
 

@@ -30,6 +30,7 @@ class Arena {
         std::span<const PlaceOfRun> places = {});
 
   [[nodiscard]] bool fits() const { return outside_.empty(); }
+  [[nodiscard]] std::size_t outside_count() const { return outside_.size(); }
   /// Bytes of the items outside, summed over the runs during which they live.
   [[nodiscard]] double outside() const;
   /// A slot at which an item that is outside lives; there must be one.
