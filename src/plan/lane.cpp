@@ -2,7 +2,8 @@
 // fit, live bytes alone do not tell the truth about this graph. From then on searches by live bytes
 // aim at an inner budget, below the budget by a part of what the last layout was above its live
 // bytes, and the best of their plans goes on with addresses, which is slower: under the budget, and
-// so cold that it is mended, not made anew. The part grows while no place is found for all.
+// so cold that it is mended, not made anew. The part grows while no place is found for all. Once
+// they are found, rounds from the best plan go on with them.
 
 #include "plan/lane.h"
 
@@ -12,8 +13,9 @@
 namespace rockmate {
 namespace {
 
-// A move with addresses takes about as long as that many without.
-constexpr std::uint64_t kMoveWithPlaces = 10;
+// A search with addresses makes one move for that many without them before it, and so takes about
+// twice their time: it is what ends with a plan.
+constexpr std::uint64_t kMoveWithPlaces = 4;
 // Of the time that is left, what a search by live bytes may take if addresses may come after it.
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
@@ -43,6 +45,8 @@ constexpr double kPriceOfCrowding = 3e-3;
 // fit and are slow: on the way it adds at most so many times what the best plan does, and the
 // seconds of so many mean ops.
 constexpr double kDetour = 1.5, kDetourInOps = 3;
+// So many times the recomputation of another start's plan is far behind it.
+constexpr double kFarBehind = 1.3;
 // How much more of what layouts lack the inner budget leaves after a failure.
 constexpr double kAimLower = 0.1;
 
@@ -99,12 +103,13 @@ bool Lane::is_ahead_of(const Lane& other) const {
   return trial_ && (!other.trial_ || trial_->is_better_than(*other.trial_));
 }
 
-// The better of the plans known by live bytes and with a layout; of the latter, which fill the
-// whole budget, only one that takes less time than what keeps the inner one.
-const Runs& Lane::start_of(const Round& round) const {
-  if (round.from_start) return start_.runs;
-  if (is_fragmented_ && found_ && found_->plan.seconds < live_->seconds) return found_->runs;
-  return live_->runs;
+bool Lane::is_hopeless_beside(const Lane& leader) const {
+  if (!leader.is_fragmented_ || !leader.start_fits()) return false;
+  if (!start_fits()) return true;
+  const auto extra = [&](const Lane& lane) {
+    return lane.trial_->seconds - graph_->plain_seconds();
+  };
+  return extra(*this).count() > kFarBehind * extra(leader).count();
 }
 
 void Lane::run(const Round& wanted) {
@@ -113,8 +118,11 @@ void Lane::run(const Round& wanted) {
   if (!live_) round.from_start = true;
   const bool looks_for_places = lacks_places_only() && !round.from_start && !round.is_heat;
   if (looks_for_places) return search_places(round, live_->runs);
+  if (is_fragmented_ && found_ && !round.from_start) {
+    return search_places(round, found_->runs, found_->places);
+  }
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
-  const Runs from = start_of(round);
+  const Runs from = round.from_start ? start_.runs : live_->runs;
   const SearchResult result =
       improve(*graph_, inner_, from, options_for(round, is_sure ? kSearchTime : kLiveTime));
   if (result.runs.empty() && !from.empty()) return;  // stopped before it began
@@ -164,11 +172,13 @@ void Lane::aim_for(Bytes lacking) {
   inner_ = std::max(floor_, budget_ - Bytes(static_cast<std::int64_t>(part)));
 }
 
-void Lane::search_places(const Round& round, const Runs& from) {
+void Lane::search_places(const Round& round, const Runs& from,
+                         const std::vector<PlaceOfRun>& places) {
   if (round.stop.stop_requested()) return;
   SearchOptions search = options_for(round, kSearchTime);
   search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
   search.layout = true;
+  search.places = places;
   search.price_of_crowding = 0;
   search.cycles = kCyclesWithPlaces;
   search.start_temperature = kMending;
@@ -189,7 +199,7 @@ std::optional<Bytes> Lane::keep(const SearchResult& result, std::uint64_t layout
                              {.places = result.places, .work = layout_work});
   if (outcome.plan && (!found_ || outcome.plan->seconds < found_->plan.seconds)) {
     outcome.plan->planner = "search";
-    found_ = FoundPlan{*std::move(outcome.plan), result.runs};
+    found_ = FoundPlan{*std::move(outcome.plan), result.runs, result.places};
   } else if (!closest_ || outcome.needed < closest_->needed) {
     closest_ = Lean{outcome.needed, result.runs};
   }

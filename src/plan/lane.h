@@ -32,10 +32,12 @@ struct SearchStart {
   double price = 2;
 };
 
-/// A plan that the judge has accepted, layout included, and the runs that it is made from.
+/// A plan that the judge has accepted, layout included, the runs that it is made from, and where
+/// the search had found places for it, if it did.
 struct FoundPlan {
   Plan plan;
   Runs runs;
+  std::vector<PlaceOfRun> places;
 };
 
 class Lane {
@@ -58,6 +60,9 @@ class Lane {
   [[nodiscard]] const std::optional<FoundPlan>& found() const { return found_; }
   /// Whether its start led to a better plan, in the last round that began there.
   [[nodiscard]] bool is_ahead_of(const Lane& other) const;
+  /// Whether orders matter so much that its start can be given up: where layouts fail, and another
+  /// start has led to far better plans by live bytes.
+  [[nodiscard]] bool is_hopeless_beside(const Lane& leader) const;
   /// Whether the last round from its start led to a plan within the budget by live bytes.
   [[nodiscard]] bool start_fits() const { return trial_ && trial_->feasible; }
   /// Goes on from another lane's plan where that is better.
@@ -76,10 +81,10 @@ class Lane {
     [[nodiscard]] bool is_better_than(const Trial& other) const;
   };
   [[nodiscard]] bool lacks_places_only() const;
-  [[nodiscard]] const Runs& start_of(const Round& round) const;
   bool learn_from(const SearchResult& result, const Round& round);
   void aim_for(Bytes lacking);
-  void search_places(const Round& round, const Runs& from);
+  void search_places(const Round& round, const Runs& from,
+                     const std::vector<PlaceOfRun>& places = {});
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
   [[nodiscard]] Seconds most_seconds() const;
   std::optional<Bytes> keep(const SearchResult& result, std::uint64_t layout_work);
@@ -95,7 +100,7 @@ class Lane {
   std::uint64_t searches_ = 0;
   bool is_fragmented_ = false;        // a plan within the budget had no layout within it
   bool is_stuck_ = false;             // above the budget, and so stays what is made from the best
-  double aim_ = 0.65;                 // the part of what a layout lacks that inner_ leaves for it
+  double aim_ = 0.55;                 // the part of what a layout lacks that inner_ leaves for it
   std::optional<Lean> closest_;       // of those that had none
   std::optional<SearchResult> live_;  // the best by live bytes
   std::optional<Trial> trial_;        // of the last round from the start

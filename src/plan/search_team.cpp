@@ -21,7 +21,8 @@ constexpr int kGrowingRounds = 6;
 constexpr double kRoundsToFit = 3;
 constexpr int kLeap = 2;
 // After this round only so many lanes go on, those whose starts led furthest: moves are worth more
-// in one lane than spread over many, and two cores have no more to do at a time.
+// in one lane than spread over many, and two cores have no more to do at a time. The heats end
+// before where all other lanes are hopeless.
 constexpr int kLastHeat = 2;
 constexpr std::size_t kFinalists = 2;
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
@@ -50,6 +51,8 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
   const bool fills_time = team.uses_all_time && team.deadline;
   auto began = Clock::now();
   Clock::duration took{};  // the round before
+  const bool has_heats = lanes_.size() > kFinalists;
+  int last_heat = kLastHeat;
   int doublings = 0;
   for (int k = 0; left > 0 || fills_time; ++k) {
     if (options_.stop.stop_requested() || meets(best_, team.lower_bound)) break;
@@ -59,20 +62,22 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     if (!team.uses_all_time) moves = std::min(moves, left);
     left -= std::min(left, moves);
     const bool is_long = moves >= kMostMovesPerOp * ops_;
-    const bool is_last = fills_time && best_ && !is_long && k > kLastHeat &&
+    const bool is_last = fills_time && best_ && !is_long && k > last_heat &&
                          *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
-    const bool begins_anew = fills_time && k > kLastHeat;
-    round.from_start = k % 2 == (begins_anew ? 1 : 0) && !is_last;
-    round.is_heat = k <= kLastHeat && lanes_.size() > kFinalists;
+    const bool begins_anew = fills_time && k > last_heat;
+    round.from_start = (begins_anew ? (k - last_heat) % 2 == 1 : k % 2 == 0) && !is_last;
+    round.is_heat = has_heats && k <= last_heat;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
-    if (k == kLastHeat) keep_finalists(fills_time ? finalists() : kFinalists);
+    if (round.is_heat) drop_hopeless();
+    if (has_heats && lanes_.size() == 1) last_heat = std::min(last_heat, k);
+    if (k == last_heat) keep_finalists(fills_time ? finalists() : kFinalists);
     const bool may_grow_on = fills_time && best_ && !is_long;
     if (doublings + 1 < kGrowingRounds || may_grow_on) ++doublings;
-    if (fills_time && k == kLastHeat) doublings += kLeap;
+    if (fills_time && k == last_heat) doublings = kLastHeat + 1 + kLeap;
     took = Clock::now() - began;
     began += took;
     if (team.progress) team.progress(best_);
@@ -121,6 +126,12 @@ void SearchTeam::share_best() {
   }
   if (!best_) return;
   for (Lane& lane : lanes_) lane.adopt(*best_);
+}
+
+void SearchTeam::drop_hopeless() {
+  const Lane leader = *std::min_element(
+      lanes_.begin(), lanes_.end(), [](const Lane& a, const Lane& b) { return a.is_ahead_of(b); });
+  std::erase_if(lanes_, [&](const Lane& lane) { return lane.is_hopeless_beside(leader); });
 }
 
 void SearchTeam::keep_finalists(std::size_t most) {

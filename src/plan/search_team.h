@@ -36,6 +36,7 @@ class SearchTeam {
  private:
   void run_round(const Lane::Round& round, const TeamOptions& team);
   void share_best();
+  void drop_hopeless();
   void keep_finalists(std::size_t most);
   [[nodiscard]] std::size_t finalists() const;
   [[nodiscard]] std::size_t threads() const;

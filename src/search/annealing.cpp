@@ -22,16 +22,16 @@
 //
 // With an arena, the bytes of what finds no place in it stand in for those above the budget. A move
 // that leaves something outside is not refused before some pushes have looked for other places for
-// it (arena.h), and while something stays outside, others follow each move. There the price rises by 1 % per step while something is outside and falls while nothing is, so that the search
-// swings across the border of what fits (strategic oscillation); from its top it falls to its
-// bottom.
+// it (arena.h), and while something stays outside, others follow each move. There the price rises
+// by 1 % per step while something is outside and falls while nothing is, so that the search swings
+// across the border of what fits (strategic oscillation); from its top it falls to its bottom.
 //
 // The work is cut into cycles, each twice as long as the one before, so that the first good plans
 // come early. Cycles alternate between a hot one from the start, which finds other valleys than the
 // ones before, and a warm one from the best plan so far, which finds the bottom of its valley. In
 // each the temperature falls geometrically. With an arena the first cycle lasts until all has a
-// place, and all others go on from the best plan where things lie in it. papers/search.md says what
-// else was tried.
+// place, unless the start has them; all others go on from the best plan where things lie in it.
+// papers/search.md says what else was tried.
 
 namespace rockmate::search {
 namespace {
@@ -89,7 +89,7 @@ class Annealing {
 
   SearchResult run() {
     for (int k = 0; k < options_.cycles && !is_over(); ++k) {
-      cycle(options_.layout ? k > 0 : k % 2 == 1, end_of_cycle(k));
+      cycle(options_.layout ? k > 0 || starts_with_places() : k % 2 == 1, end_of_cycle(k));
     }
     return std::move(best_);
   }
@@ -99,17 +99,24 @@ class Annealing {
   [[nodiscard]] double end_of_cycle(int k) const {
     const int cycles = options_.cycles;
     if (k + 1 == cycles) return 1;
+    if (starts_with_places()) return static_cast<double>(k + 1) / cycles;
     if (!options_.layout) return (std::ldexp(1.0, k + 1) - 1) / (std::ldexp(1.0, cycles) - 1);
     return kFirstCycleWithPlaces + (1 - kFirstCycleWithPlaces) * k / (cycles - 1);
   }
 
+  [[nodiscard]] bool starts_with_places() const {
+    return options_.layout && !options_.places.empty();
+  }
+
   // Anneals from the start, or again from the best plan, until this share of the work is done.
   void cycle(bool again, double end) {
-    State state(problem_, budget_, again ? best_.runs : start_);
+    const bool from_best = again && !best_.runs.empty();
+    State state(problem_, budget_, from_best ? best_.runs : start_);
     const double hot = again ? options_.reheat_temperature : options_.start_temperature;
     std::optional<Arena> arena;
     if (options_.layout) {
-      arena.emplace(problem_, state, capacity(), random_, again ? best_.places : options_.places);
+      arena.emplace(problem_, state, capacity(), random_,
+                    from_best ? best_.places : options_.places);
     }
     Moves moves(problem_, state, random_, arena ? &*arena : nullptr);
     keep_best(state, arena);

@@ -49,7 +49,8 @@ struct SearchOptions {
   double price_of_crowding = 0;
   /// Whether what lives must have places in an arena of the budget's size, not just be few bytes.
   bool layout = false;
-  std::vector<PlaceOfRun> places = {};  ///< with a layout: of the start, where they are known
+  /// With a layout: of the start, where they are known; then it counts as the best plan so far.
+  std::vector<PlaceOfRun> places = {};
   Seconds lower_bound = Seconds(0);     ///< a plan that meets it ends the search
   /// Plans on the way take no more than this, or than the start.
   Seconds most_seconds = Seconds(std::numeric_limits<double>::infinity());
