@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "schedule/pack_eject.h"
 #include "schedule/pack_problem.h"
@@ -149,7 +150,7 @@ void Arena::put_where_free(std::uint32_t id) {
       found = top;
     }
   };
-  collect(item, by_lower_, lower_);
+  by_lower_.collect(slots(item), lower_);
   for (const PlacedEnd& other : lower_) {
     offer_gap(other.at);
     top = std::max(top, other.at + items_[other.item].size);
@@ -164,16 +165,15 @@ void Arena::put_where_free(std::uint32_t id) {
 void Arena::push(double temperature) {
   const bool moves_inside = !by_lower_.empty() && random_.chance(kMoveInside);
   if (outside_.empty() && !moves_inside) return;
-  const std::uint32_t id = moves_inside ? by_lower_[random_.below(by_lower_.size())].id
+  const std::uint32_t id = moves_inside ? by_lower_[random_.below(by_lower_.size())].item
                                         : outside_[random_.below(outside_.size())];
   Item item = items_[id];
   if (item.size > capacity_) return;
   const double scale = 1 / state_.density();
-  refresh_rows();
-  collect(item, by_lower_, lower_);
-  collect(item, by_upper_, upper_);
-  for (const PlacedEnd& end : lower_) prices_[end.item] = area(items_[end.item]);
-  if (moves_inside) prices_[id] = 0;  // it may stand where it stood in part
+  refresh_ends();
+  by_lower_.collect(slots(item), lower_);
+  by_upper_.collect(slots(item), upper_);
+  if (moves_inside) areas_[id] = 0;  // it may stand where it stood in part
   double price = std::numeric_limits<double>::infinity(), least = price;
   const auto offer = [&](std::int64_t offset, double here) {
     if (moves_inside && offset == items_[id].offset) return;
@@ -185,8 +185,9 @@ void Arena::push(double temperature) {
     price = here;
     item.offset = offset;
   };
-  offer_places(lower_, upper_, item.size, capacity_, prices_, offer);
-  const double rise = price - (moves_inside ? 0 : area(item));
+  offer_places(lower_, upper_, item.size, capacity_, areas_, offer);
+  areas_[id] = area(item);
+  const double rise = price - (moves_inside ? 0 : areas_[id]);
   if (rise > 0 && random_.uniform() >= std::exp(-rise / (temperature * scale))) return;
   for (const PlacedEnd& end : lower_) {
     if (end.item == id || !overlap(items_[end.item], item)) continue;
@@ -224,32 +225,17 @@ void Arena::rearrange() {
   list_all();
 }
 
-// Those that `item` meets; without branches, which nobody could predict.
-void Arena::collect(const Item& item, const std::vector<Row>& rows,
-                    std::vector<PlacedEnd>& out) const {
-  const auto first = static_cast<std::uint32_t>(state_.slot(item.first));
-  const auto last = static_cast<std::uint32_t>(state_.slot(item.last));
-  out.resize(rows.size() + 1);
-  std::size_t count = 0;
-  for (const Row& row : rows) {
-    out[count] = {row.at, row.id};
-    count += static_cast<std::size_t>(int{row.first <= last} & int{first <= row.last});
-  }
-  out.resize(count);
-}
-
-Arena::Row Arena::row_of(std::uint32_t id, std::int64_t at) const {
-  const Item& item = items_[id];
-  return {at, id, static_cast<std::uint32_t>(state_.slot(item.first)),
-          static_cast<std::uint32_t>(state_.slot(item.last))};
-}
-
-// Runs have been shifted to other slots since the rows were written.
-void Arena::refresh_rows() {
+// Runs have been shifted to other slots since slots and areas were noted.
+void Arena::refresh_ends() {
   if (seen_shifts_ == state_.shifts()) return;
   seen_shifts_ = state_.shifts();
-  for (Row& row : by_lower_) row = row_of(row.id, row.at);
-  for (Row& row : by_upper_) row = row_of(row.id, row.at);
+  const auto slots_of = [&](std::uint32_t id) { return slots(items_[id]); };
+  by_lower_.refresh(slots_of);
+  by_upper_.refresh(slots_of);
+  for (std::size_t k = 0; k < by_lower_.size(); ++k) {
+    const std::uint32_t id = by_lower_[k].item;
+    areas_[id] = area(items_[id]);
+  }
 }
 
 // --- items under change
@@ -258,7 +244,7 @@ std::uint32_t Arena::create(Item item) {
   std::uint32_t id = static_cast<std::uint32_t>(items_.size());
   if (free_.empty()) {
     items_.push_back({});
-    prices_.push_back(0);
+    areas_.push_back(0);
   } else {
     id = free_.back();
     free_.pop_back();
@@ -298,20 +284,14 @@ void Arena::list(std::uint32_t id) {
     outside_.push_back(id);
   }
   if (item.status != Status::kInside) return;
-  const auto insert = [&](std::vector<Row>& rows, std::int64_t at) {
-    const auto place =
-        std::upper_bound(rows.begin(), rows.end(), at,
-                         [](std::int64_t here, const Row& row) { return here < row.at; });
-    rows.insert(place, row_of(id, at));
-  };
-  insert(by_lower_, item.offset);
-  insert(by_upper_, item.offset + item.size);
+  areas_[id] = area(item);
+  by_lower_.insert({item.offset, id}, slots(item));
+  by_upper_.insert({item.offset + item.size, id}, slots(item));
 }
 
 void Arena::list_all() {
   outside_.clear();
-  by_lower_.clear();
-  by_upper_.clear();
+  std::vector<PlacedEnd> lower, upper;
   for (std::uint32_t id = 0; id < items_.size(); ++id) {
     Item& item = items_[id];
     if (item.status == Status::kOutside) {
@@ -319,14 +299,13 @@ void Arena::list_all() {
       outside_.push_back(id);
     }
     if (item.status != Status::kInside) continue;
-    by_lower_.push_back(row_of(id, item.offset));
-    by_upper_.push_back(row_of(id, item.offset + item.size));
+    areas_[id] = area(item);
+    lower.push_back({item.offset, id});
+    upper.push_back({item.offset + item.size, id});
   }
-  const auto by_place = [](const Row& a, const Row& b) {
-    return a.at != b.at ? a.at < b.at : a.id < b.id;
-  };
-  std::sort(by_lower_.begin(), by_lower_.end(), by_place);
-  std::sort(by_upper_.begin(), by_upper_.end(), by_place);
+  const auto slots_of = [&](std::uint32_t id) { return slots(items_[id]); };
+  by_lower_.assign(std::move(lower), slots_of);
+  by_upper_.assign(std::move(upper), slots_of);
 }
 
 void Arena::unlist(std::uint32_t id) {
@@ -337,14 +316,8 @@ void Arena::unlist(std::uint32_t id) {
     outside_.pop_back();
   }
   if (item.status != Status::kInside) return;
-  const auto erase = [&](std::vector<Row>& rows, std::int64_t at) {
-    auto row = std::lower_bound(rows.begin(), rows.end(), at,
-                                [](const Row& other, std::int64_t a) { return other.at < a; });
-    while (row->id != id) ++row;
-    rows.erase(row);
-  };
-  erase(by_lower_, item.offset);
-  erase(by_upper_, item.offset + item.size);
+  by_lower_.erase({item.offset, id});
+  by_upper_.erase({item.offset + item.size, id});
 }
 
 void Arena::commit() {

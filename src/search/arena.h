@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "schedule/pack_place.h"
+#include "search/arena_ends.h"
 #include "search/random.h"
 #include "search/search.h"
 #include "search/state.h"
@@ -69,14 +70,6 @@ class Arena {
     std::uint32_t id;
     Item before;
   };
-  // An end of an item inside, and the slots at which it lives, both inclusive: a scan of all rows
-  // looks nothing up.
-  struct Row {
-    std::int64_t at;
-    std::uint32_t id;
-    std::uint32_t first, last;
-  };
-
   void find_groups();
   void pack_all();
   void lay_out_as(std::span<const PlaceOfRun> places);
@@ -93,9 +86,11 @@ class Arena {
   void set(std::uint32_t id, Item next);
   void list(std::uint32_t id);
   void unlist(std::uint32_t id);
-  void refresh_rows();
-  void collect(const Item& item, const std::vector<Row>& rows, std::vector<PlacedEnd>& out) const;
-  [[nodiscard]] Row row_of(std::uint32_t id, std::int64_t at) const;
+  void refresh_ends();
+  [[nodiscard]] ArenaEnds::Slots slots(const Item& item) const {
+    return {static_cast<std::int32_t>(state_.slot(item.first)),
+            static_cast<std::int32_t>(state_.slot(item.last))};
+  }
   [[nodiscard]] std::size_t begin_slot(const Item& item) const { return state_.slot(item.first); }
   [[nodiscard]] std::size_t end_slot(const Item& item) const { return state_.slot(item.last) + 1; }
   [[nodiscard]] double area(const Item& item) const {
@@ -119,15 +114,15 @@ class Arena {
   std::vector<Item> items_;
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> outside_;
-  std::vector<Row> by_lower_, by_upper_;
-  std::uint64_t seen_shifts_ = 0;  // of the state, by which the slots in the rows are right
+  ArenaEnds by_lower_, by_upper_;
+  std::vector<double> areas_;      // by item, where it is inside
+  std::uint64_t seen_shifts_ = 0;  // of the state, by which slots and areas are right
   std::vector<Edit> journal_;
   std::vector<std::uint32_t> gone_;  // in this move
   std::vector<std::uint32_t> newcomers_;
   std::vector<std::uint32_t> retried_;  // scratch
 
   std::vector<PlacedEnd> lower_, upper_;  // scratch
-  std::vector<double> prices_;            // scratch, by item
   IdVector<ValueId, char> is_renewed_;    // scratch
 };
 

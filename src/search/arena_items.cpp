@@ -134,7 +134,7 @@ void Arena::follow() {
 
 // What was outside may have room now where something is gone.
 void Arena::settle_newcomers() {
-  refresh_rows();
+  refresh_ends();
   for (const std::uint32_t id : newcomers_) put_where_free(id);
   newcomers_.clear();
   const auto meets_gone = [&](const Item& item) {
