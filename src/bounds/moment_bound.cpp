@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kSweep = 150'000;
 constexpr std::size_t kFewestMoments = 12;
 // Integer programs for one budget, and nodes times variables for the first of them; each further
-// one gets a tenth, and is left out where that is fewer nodes than kFewestNodes: the root alone says
-// no more than prices do, and takes seconds where variables are many.
+// one gets a tenth, and is left out where that is fewer nodes than kFewestNodes: the root alone
+// says no more than prices do, and takes seconds where variables are many.
 constexpr std::size_t kPrograms = 3;
 constexpr std::uint64_t kNodeWork = 1'000'000;
 constexpr std::uint64_t kRootNodes = 20, kFewestNodes = 10;

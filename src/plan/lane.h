@@ -81,6 +81,7 @@ class Lane {
     [[nodiscard]] bool is_better_than(const Trial& other) const;
   };
   [[nodiscard]] bool lacks_places_only() const;
+  [[nodiscard]] SearchResult search_live(Round round, const Runs& from, double time_share);
   bool learn_from(const SearchResult& result, const Round& round);
   void aim_for(Bytes lacking);
   void search_places(const Round& round, const Runs& from,

@@ -51,7 +51,7 @@ struct SearchOptions {
   bool layout = false;
   /// With a layout: of the start, where they are known; then it counts as the best plan so far.
   std::vector<PlaceOfRun> places = {};
-  Seconds lower_bound = Seconds(0);     ///< a plan that meets it ends the search
+  Seconds lower_bound = Seconds(0);  ///< a plan that meets it ends the search
   /// Plans on the way take no more than this, or than the start.
   Seconds most_seconds = Seconds(std::numeric_limits<double>::infinity());
   std::stop_token stop = {};
