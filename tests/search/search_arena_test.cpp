@@ -13,6 +13,7 @@
 
 #include "schedule/layout.h"
 #include "search/moves.h"
+#include "search/search.h"
 #include "support/packing_judge.h"
 #include "support/random_graph.h"
 
@@ -90,6 +91,8 @@ void walk(const TrainingGraph& graph, std::uint64_t seed, int moves_to_draw) {
     if (moved) state.settle();
     if (moved) arena.follow();
     if (moved) expect_agreement(graph, state, arena, capacity);
+    for (int pushes = 0; moved && pushes < 3; ++pushes) arena.push(random.chance(0.5) ? 1e9 : 1e-9);
+    if (moved) expect_agreement(graph, state, arena, capacity);
     if (moved && random.chance(0.6)) {
       state.commit();
       arena.commit();
@@ -149,6 +152,26 @@ TEST(Arena, BeginsWithKnownPlaces) {
       EXPECT_EQ(after.at(key), offset);
     }
   }
+}
+
+// A search that begins with the places of a plan ends with none that is slower.
+TEST(Arena, SearchGoesOnFromThePlacesOfAPlan) {
+  int improved = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    const TrainingGraph graph = rockmate::testing::random_graph(seed, {.forward_ops = 20});
+    const Bytes movable = simulate(graph, plain_schedule(graph))->peak - graph.static_bytes();
+    const Bytes budget = graph.static_bytes() + Bytes(movable.count() * 8 / 10);
+    SearchOptions options{.seed = seed, .work_limit = 2000, .layout = true};
+    const SearchResult first = improve(graph, budget, program_order(graph), options);
+    if (!first.feasible) continue;
+    options.places = first.places;
+    const SearchResult second = improve(graph, budget, first.runs, options);
+    EXPECT_TRUE(second.feasible);
+    EXPECT_LE(second.seconds.count(), first.seconds.count() * (1 + 1e-12));
+    improved += second.seconds.count() < first.seconds.count() * (1 - 1e-9) ? 1 : 0;
+  }
+  EXPECT_GT(improved, 0);
 }
 
 }  // namespace
