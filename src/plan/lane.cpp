@@ -2,8 +2,9 @@
 // fit, live bytes alone do not tell the truth about this graph. From then on searches by live bytes
 // aim at an inner budget, below the budget by a part of what the last layout was above its live
 // bytes, and the best of their plans goes on with addresses, which is slower: under the budget, and
-// so cold that it is mended, not made anew. The part grows while no place is found for all. Once
-// they are found, rounds from the best plan go on with them.
+// so cold that it is mended, not made anew. The part grows while no place is found for all. On
+// tangled graphs most of the time goes there, and once places are found, rounds from the best plan
+// go on with them.
 
 #include "plan/lane.h"
 
@@ -14,8 +15,8 @@ namespace rockmate {
 namespace {
 
 // A search with addresses makes one move for that many without them before it, and so takes about
-// twice their time: it is what ends with a plan.
-constexpr std::uint64_t kMoveWithPlaces = 4;
+// their time; twice their time where the graph is tangled.
+constexpr std::uint64_t kMoveWithPlaces = 10, kMoveWithPlacesTangled = 4;
 // Of the time that is left, what a search by live bytes may take if addresses may come after it.
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
@@ -45,12 +46,15 @@ constexpr double kPriceOfCrowding = 3e-3;
 // fit and are slow: on the way it adds at most so many times what the best plan does, and the
 // seconds of so many mean ops.
 constexpr double kDetour = 1.5, kDetourInOps = 3;
-// What a search from a start ends at is a lottery, and what follows it with addresses takes longer:
+// Where the graph is tangled, what a search from a start ends at is a lottery, and what follows it
+// with addresses takes longer:
 // the best of three searches is as good in the mean as one of three times the moves, and is never
 // bad (500 random layered ops at 60 %: 20.1 to 25.2 % for one).
 constexpr int kAttempts = 3;
 // So many times the recomputation of another start's plan is far behind it.
 constexpr double kFarBehind = 1.3;
+// Layouts take much room where the inner budget leaves this part of the budget for them.
+constexpr double kLoose = 0.01;
 // How much more of what layouts lack the inner budget leaves after a failure.
 constexpr double kAimLower = 0.1;
 
@@ -108,12 +112,23 @@ bool Lane::is_ahead_of(const Lane& other) const {
 }
 
 bool Lane::is_hopeless_beside(const Lane& leader) const {
-  if (!leader.is_fragmented_ || !leader.start_fits()) return false;
+  const Bytes spared = leader.budget_ - leader.inner_;
+  const auto count = [](Bytes bytes) { return static_cast<double>(bytes.count()); };
+  const bool is_loose = count(spared) > kLoose * count(leader.budget_);
+  if (!is_loose || !leader.start_fits()) return false;
   if (!start_fits()) return true;
   const auto extra = [&](const Lane& lane) {
     return lane.trial_->seconds - graph_->plain_seconds();
   };
   return extra(*this).count() > kFarBehind * extra(leader).count();
+}
+
+// The better of the plans known by live bytes and with a layout; of the latter, which fill the
+// whole budget, only one that takes less time than what keeps the inner one.
+const Runs& Lane::start_of(const Round& round) const {
+  if (round.from_start) return start_.runs;
+  if (is_fragmented_ && found_ && found_->plan.seconds < live_->seconds) return found_->runs;
+  return live_->runs;
 }
 
 void Lane::run(const Round& wanted) {
@@ -122,11 +137,11 @@ void Lane::run(const Round& wanted) {
   if (!live_) round.from_start = true;
   const bool looks_for_places = lacks_places_only() && !round.from_start && !round.is_heat;
   if (looks_for_places) return search_places(round, live_->runs);
-  if (is_fragmented_ && found_ && !round.from_start) {
+  if (round.is_tangled && is_fragmented_ && found_ && !round.from_start) {
     return search_places(round, found_->runs, found_->places);
   }
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
-  const Runs from = round.from_start ? start_.runs : live_->runs;
+  const Runs from = start_of(round);
   const SearchResult result = search_live(round, from, is_sure ? kSearchTime : kLiveTime);
   if (result.runs.empty() && !from.empty()) return;  // stopped before it began
   const bool is_best = learn_from(result, round);
@@ -144,8 +159,7 @@ void Lane::run(const Round& wanted) {
 
 // The best of some attempts where a long search for places depends on it.
 SearchResult Lane::search_live(Round round, const Runs& from, double time_share) {
-  const bool is_worth_more = is_fragmented_ && round.from_start && !round.is_heat;
-  const int attempts = is_worth_more ? kAttempts : 1;
+  const int attempts = round.is_tangled && round.from_start ? kAttempts : 1;
   round.moves = std::max<std::uint64_t>(1, round.moves / static_cast<std::uint64_t>(attempts));
   SearchResult best = improve(*graph_, inner_, from, options_for(round, time_share / attempts));
   for (int k = 1; k < attempts && !round.stop.stop_requested(); ++k) {
@@ -192,7 +206,8 @@ void Lane::search_places(const Round& round, const Runs& from,
                          const std::vector<PlaceOfRun>& places) {
   if (round.stop.stop_requested()) return;
   SearchOptions search = options_for(round, kSearchTime);
-  search.work_limit = std::max<std::uint64_t>(1, round.moves / kMoveWithPlaces);
+  const std::uint64_t per_move = round.is_tangled ? kMoveWithPlacesTangled : kMoveWithPlaces;
+  search.work_limit = std::max<std::uint64_t>(1, round.moves / per_move);
   search.layout = true;
   search.places = places;
   search.price_of_crowding = 0;

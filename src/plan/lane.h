@@ -50,6 +50,8 @@ class Lane {
     std::uint64_t moves = 0;
     bool from_start = true;  ///< otherwise from the best plan known
     bool is_heat = false;    ///< only what it tells of the start matters: no search for places
+    bool is_tangled =
+        false;  ///< no other start is any good, and layouts fail: places are the matter
     std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
     Seconds lower_bound = Seconds(0);
     std::stop_token stop = {};
@@ -82,6 +84,7 @@ class Lane {
   };
   [[nodiscard]] bool lacks_places_only() const;
   [[nodiscard]] SearchResult search_live(Round round, const Runs& from, double time_share);
+  [[nodiscard]] const Runs& start_of(const Round& round) const;
   bool learn_from(const SearchResult& result, const Round& round);
   void aim_for(Bytes lacking);
   void search_places(const Round& round, const Runs& from,

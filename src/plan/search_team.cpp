@@ -53,6 +53,7 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
   Clock::duration took{};  // the round before
   const bool has_heats = lanes_.size() > kFinalists;
   int last_heat = kLastHeat;
+  bool is_tangled = false;
   int doublings = 0;
   for (int k = 0; left > 0 || fills_time; ++k) {
     if (options_.stop.stop_requested() || meets(best_, team.lower_bound)) break;
@@ -68,12 +69,16 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     const bool begins_anew = fills_time && k > last_heat;
     round.from_start = (begins_anew ? (k - last_heat) % 2 == 1 : k % 2 == 0) && !is_last;
     round.is_heat = has_heats && k <= last_heat;
+    round.is_tangled = is_tangled;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
     if (round.is_heat) drop_hopeless();
-    if (has_heats && lanes_.size() == 1) last_heat = std::min(last_heat, k);
+    if (round.is_heat && lanes_.size() == 1) {
+      is_tangled = true;
+      last_heat = k;
+    }
     if (k == last_heat) keep_finalists(fills_time ? finalists() : kFinalists);
     const bool may_grow_on = fills_time && best_ && !is_long;
     if (doublings + 1 < kGrowingRounds || may_grow_on) ++doublings;
