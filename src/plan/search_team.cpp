@@ -25,6 +25,8 @@ constexpr int kLeap = 2;
 // before where all other lanes are hopeless.
 constexpr int kLastHeat = 2;
 constexpr std::size_t kFinalists = 2;
+// After fewer moves in a heat, per op, none is hopeless: a start that needs mending is not mended.
+constexpr std::uint64_t kMovesPerOpToTell = 8;
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
 // Of a round that grows on, per op of the graph: small graphs gain more from further starts.
 constexpr std::uint64_t kMostMovesPerOp = 3'000;
@@ -74,8 +76,9 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
-    if (round.is_heat) drop_hopeless();
-    if (round.is_heat && lanes_.size() == 1) {
+    const bool can_tell = round.is_heat && round.moves >= kMovesPerOpToTell * ops_;
+    if (can_tell) drop_hopeless();
+    if (can_tell && lanes_.size() == 1) {
       is_tangled = true;
       last_heat = k;
     }
