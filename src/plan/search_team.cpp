@@ -76,11 +76,10 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     round.lower_bound = team.lower_bound;
     run_round(round, team);
     share_best();
-    const bool can_tell = round.is_heat && round.moves >= kMovesPerOpToTell * ops_;
-    if (can_tell) drop_hopeless();
-    if (can_tell && lanes_.size() == 1) {
-      is_tangled = true;
-      last_heat = k;
+    if (round.is_heat && round.moves >= kMovesPerOpToTell * ops_) {
+      drop_hopeless();
+      is_tangled = lanes_.size() == 1;
+      if (is_tangled) last_heat = k;
     }
     if (k == last_heat) keep_finalists(fills_time ? finalists() : kFinalists);
     const bool may_grow_on = fills_time && best_ && !is_long;
