@@ -2,10 +2,9 @@
 """Exports the models in models/: forward graphs in training mode, weights as inputs without data.
 
 Needs PyTorch (Debian: apt-get install python3-torch python3-torchvision).
-Usage: scripts/export_models.py [FOLDER]
 """
+import argparse
 import pathlib
-import sys
 import warnings
 
 import torch
@@ -130,7 +129,11 @@ def models():
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "models")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=pathlib.Path,
+                        default=pathlib.Path("models"))
+    folder = parser.parse_args().folder
     folder.mkdir(exist_ok=True)
     warnings.filterwarnings("ignore", message="ONNX Preprocess")  # batch counters are dropped
     for name, model, example in models():

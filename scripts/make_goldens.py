@@ -6,8 +6,8 @@ every source begins, which data each step sees, and the losses, gradients, param
 statistics that followed. Elements come from a hash that both sides compute.
 
 Needs PyTorch (Debian: apt-get install python3-torch python3-torchvision).
-Usage: scripts/make_goldens.py [FOLDER]
 """
+import argparse
 import json
 import pathlib
 import sys
@@ -217,7 +217,11 @@ def networks():
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "tests/goldens")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=pathlib.Path,
+                        default=pathlib.Path("tests/goldens"))
+    folder = parser.parse_args().folder
     folder.mkdir(exist_ok=True)
     warnings.filterwarnings("ignore")
     torch.set_default_dtype(torch.float64)

@@ -2,11 +2,11 @@
 """Writes two small training graphs, graphs/unet.json and graphs/transformer.json, in rockmate.graph/1.
 
 Sizes follow from the layers' shapes (float32), seconds from a roofline: the larger of FLOPs and
-bytes moved, each over the device's rate. Deterministic. Usage: make_graphs.py [FOLDER]
+bytes moved, each over the device's rate. Deterministic.
 """
+import argparse
 import json
 import pathlib
-import sys
 
 FLOPS_PER_SECOND = 20e12
 BYTES_PER_SECOND = 800e9
@@ -196,7 +196,11 @@ def to_text(graph):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "graphs")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=pathlib.Path,
+                        default=pathlib.Path(__file__).parent.parent / "graphs")
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for graph in (unet(), transformer()):
         (folder / f"{graph['name']}.json").write_text(to_text(graph))

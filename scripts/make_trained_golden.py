@@ -6,12 +6,11 @@ the loss of the trained network in inference mode; input.npy and target.npy are 
 order. Settings: Adam with weight decay, gradients clipped, the rate on a cosine behind a warm-up.
 
 Needs PyTorch (Debian: apt-get install python3-torch).
-Usage: scripts/make_trained_golden.py [FOLDER]
 """
+import argparse
 import json
 import math
 import pathlib
-import sys
 
 import numpy
 import torch
@@ -47,7 +46,11 @@ def export(model, file):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "tests/goldens/trained")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=pathlib.Path,
+                        default=pathlib.Path("tests/goldens/trained"))
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(1)
     torch.set_num_threads(1)

@@ -22,21 +22,36 @@ std::string text_of(const fs::path& file) {
   return text.str();
 }
 
+bool has_python() {
+  return std::system("python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' "
+                     ">/dev/null 2>&1") == 0;
+}
+
+std::string make_graphs(const std::string& argument) {
+  return "python3 \"" + (kSource / "scripts/make_graphs.py").string() + "\" \"" + argument + "\"";
+}
+
 TEST(MakeGraphs, WritesTheCommittedFiles) {
-  if (std::system("python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1") !=
-      0) {
-    GTEST_SKIP() << "no python3";
-  }
+  if (!has_python()) GTEST_SKIP() << "no python3";
   const fs::path folder = fs::path(::testing::TempDir()) / "rockmate_make_graphs";
-  const std::string command = "python3 \"" + (kSource / "scripts/make_graphs.py").string() +
-                              "\" \"" + folder.string() + "\"";
-  ASSERT_EQ(std::system(command.c_str()), 0);
+  ASSERT_EQ(std::system(make_graphs(folder.string()).c_str()), 0);
   for (const char* name : kNames) {
     const std::string text = text_of(folder / name);
     EXPECT_FALSE(text.empty());
     EXPECT_TRUE(text == text_of(kSource / "graphs" / name))
         << name << " differs: run scripts/make_graphs.py";
   }
+  fs::remove_all(folder);
+}
+
+TEST(MakeGraphs, TakesNoOptionForAFolder) {
+  if (!has_python()) GTEST_SKIP() << "no python3";
+  const fs::path folder = fs::path(::testing::TempDir()) / "rockmate_make_no_graphs";
+  fs::create_directories(folder);
+  const std::string there = "cd \"" + folder.string() + "\" && ";
+  EXPECT_EQ(std::system((there + make_graphs("--help") + " > /dev/null").c_str()), 0);
+  EXPECT_NE(std::system((there + make_graphs("--wrong") + " 2> /dev/null").c_str()), 0);
+  EXPECT_TRUE(fs::is_empty(folder));
   fs::remove_all(folder);
 }
 
