@@ -46,10 +46,14 @@ constexpr double kPriceOfCrowding = 3e-3;
 // fit and are slow: on the way it adds at most so many times what the best plan does, and the
 // seconds of so many mean ops.
 constexpr double kDetour = 1.5, kDetourInOps = 3;
-// Where the graph is tangled, what a search from a start ends at is a lottery, and what follows it
-// with addresses takes longer: the best of three searches is as good in the mean as one of three
-// times the moves, and is never bad (500 random layered ops at 60 %: 20.1 to 25.2 % for one).
-constexpr int kAttempts = 3;
+// What one long search from a start ends at is a lottery. A chain of searches of so many moves per
+// op, each from the best plan so far and warm enough to leave its valley, ends lower.
+constexpr std::uint64_t kLinkMovesPerOp = 200, kMostLinks = 10;
+constexpr double kRelink = 2e-3;
+// Where the graph is tangled, so many of them begin at orders of their own, made by so many moves
+// per op: one in ten orders is one that no search leaves (500 random layered ops at 60 %: 25 %
+// where others end at 20 %).
+constexpr std::uint64_t kOrders = 3, kReorderMovesPerOp = 60;
 // So many times the recomputation of another start's plan is far behind it.
 constexpr double kFarBehind = 1.3;
 // Layouts take much room where the inner budget leaves this part of the budget for them.
@@ -156,13 +160,29 @@ void Lane::run(const Round& wanted) {
   if (is_fragmented_ && result.peak <= budget_ && may_be_better) search_places(round, result.runs);
 }
 
-// The best of some attempts where a long search for places depends on it.
+// From a start, a chain of them; links begin there again until a plan fits.
 SearchResult Lane::search_live(Round round, const Runs& from, double time_share) {
-  const int attempts = round.is_tangled && round.from_start ? kAttempts : 1;
-  round.moves = std::max<std::uint64_t>(1, round.moves / static_cast<std::uint64_t>(attempts));
+  const std::uint64_t per_link = kLinkMovesPerOp * graph_->ops().size();
+  const bool is_chain = round.from_start && !round.is_heat;
+  const std::uint64_t links =
+      is_chain ? std::clamp<std::uint64_t>(round.moves / per_link, 1, kMostLinks) : 1;
+  round.moves = std::max<std::uint64_t>(1, round.moves / links);
+  const std::uint64_t orders = round.is_tangled ? kOrders : 1;
+  const std::uint64_t order_moves = kReorderMovesPerOp * graph_->ops().size();
   SearchResult best;
-  for (int k = 0; k == 0 || (k < attempts && !round.stop.stop_requested()); ++k) {
-    SearchResult next = improve(*graph_, inner_, from, options_for(round, time_share / attempts));
+  for (std::uint64_t k = 0; k == 0 || (k < links && !round.stop.stop_requested()); ++k) {
+    SearchOptions search = options_for(round, time_share / static_cast<double>(links));
+    const bool begins = k < orders || !best.feasible;
+    if (!begins) search.start_temperature = std::min(kRelink, search.start_temperature);
+    Runs start = begins ? from : best.runs;
+    if (k > 0 && k < orders) {
+      start = reorder(*graph_, inner_, start,
+                      {.seed = search.seed,
+                       .work_limit = order_moves,
+                       .time_limit = search.time_limit,
+                       .stop = round.stop});
+    }
+    SearchResult next = improve(*graph_, inner_, start, search);
     if (k == 0 || Trial(next).is_better_than(Trial(best))) best = std::move(next);
   }
   return best;

@@ -57,6 +57,10 @@ constexpr double kFirstCycleWithPlaces = 0.5;
 constexpr int kPushes = 3, kPushesBeforeRefusal = 8;
 constexpr double kColdPush = 0.3;
 constexpr std::size_t kMostNewOutside = 2;
+// Steps of the packer before the first move: whoever has no place then must be bought in with
+// recomputation. A tenth of the time of all moves, and no more than half a second.
+constexpr std::uint64_t kPackWorkPerMove = 1000, kMostPackWork = 200'000'000;
+constexpr double kPackWorkPerSecond = 3e7;
 // Moves after which all items are rearranged at once.
 constexpr std::uint64_t kMovesPerRearrangement = 256;
 
@@ -116,7 +120,7 @@ class Annealing {
     std::optional<Arena> arena;
     if (options_.layout) {
       arena.emplace(problem_, state, capacity(), random_,
-                    from_best ? best_.places : options_.places);
+                    from_best ? best_.places : options_.places, pack_work());
     }
     Moves moves(problem_, state, random_, arena ? &*arena : nullptr);
     keep_best(state, arena);
@@ -214,6 +218,13 @@ class Annealing {
 
   [[nodiscard]] std::int64_t capacity() const {
     return static_cast<std::int64_t>(budget_ - problem_.static_bytes);
+  }
+
+  [[nodiscard]] std::uint64_t pack_work() const {
+    const std::uint64_t most = std::min(options_.work_limit, kMostPackWork / kPackWorkPerMove);
+    const double seconds = options_.time_limit.value_or(Seconds(1e3)).count();
+    return std::min(most * kPackWorkPerMove,
+                    static_cast<std::uint64_t>(seconds * kPackWorkPerSecond));
   }
 
   [[nodiscard]] double share_done() const {

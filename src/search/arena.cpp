@@ -22,6 +22,8 @@ constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
 constexpr double kMoveInside = 0.3;
 // Steps of the packer for each rearrangement, by items: a search of more items is slower, too.
 constexpr std::uint64_t kRearrangeWork = 2000;
+// And before the first move, at most.
+constexpr std::uint64_t kMostPackWork = 400'000;
 
 // Of the sizes of all that may lie in the arena.
 std::int64_t common_divisor(const Problem& problem) {
@@ -39,7 +41,7 @@ std::int64_t common_divisor(const Problem& problem) {
 }  // namespace
 
 Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random,
-             std::span<const PlaceOfRun> places)
+             std::span<const PlaceOfRun> places, std::uint64_t pack_work)
     : problem_(problem),
       state_(state),
       capacity_(whole_units(capacity, common_divisor(problem))),
@@ -56,6 +58,7 @@ Arena::Arena(const Problem& problem, const State& state, std::int64_t capacity, 
     if (state.at(s) != kEnd) renew_workspace(state.at(s));
   }
   places.empty() ? pack_all() : lay_out_as(places);
+  if (places.empty() && !fits()) rearrange(std::min(pack_work, kMostPackWork * items_.size()));
   commit();
 }
 
@@ -199,7 +202,9 @@ void Arena::push(double temperature) {
   change(id, item);
 }
 
-void Arena::rearrange() {
+void Arena::rearrange() { rearrange(kRearrangeWork * (by_lower_.size() + outside_.size())); }
+
+void Arena::rearrange(std::uint64_t steps) {
   std::vector<std::uint32_t> ids;
   std::vector<PackItem> to_pack;
   std::vector<Bytes> start;
@@ -211,7 +216,7 @@ void Arena::rearrange() {
     start.push_back(Bytes(item.status == Status::kInside ? item.offset : capacity_));
   }
   const PackProblem problem = reduce(to_pack);
-  WorkMeter work(kRearrangeWork * problem.items.size());
+  WorkMeter work(steps);
   const PartialPlacement arranged =
       eject_some(problem, Bytes(capacity_), start, random_.below(1U << 31), work);
   for (std::size_t k = 0; k < problem.items.size(); ++k) {

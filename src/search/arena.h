@@ -26,9 +26,9 @@ namespace rockmate::search {
 class Arena {
  public:
   /// The first three must outlive it. Begins with these places of the state's runs, or where there
-  /// are none, with those that the packer finds.
+  /// are none, with those that the packer finds; then it takes so many steps to bring in more.
   Arena(const Problem& problem, const State& state, std::int64_t capacity, Random& random,
-        std::span<const PlaceOfRun> places = {});
+        std::span<const PlaceOfRun> places = {}, std::uint64_t pack_work = 0);
 
   [[nodiscard]] bool fits() const { return outside_.empty(); }
   [[nodiscard]] std::size_t outside_count() const { return outside_.size(); }
@@ -72,6 +72,7 @@ class Arena {
   };
   void find_groups();
   void pack_all();
+  void rearrange(std::uint64_t work);
   void lay_out_as(std::span<const PlaceOfRun> places);
   [[nodiscard]] IdVector<RunId, std::size_t> indices_of_runs() const;
   void list_all();

@@ -23,8 +23,9 @@ std::string text_of(const fs::path& file) {
 }
 
 bool has_python() {
-  return std::system("python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' "
-                     ">/dev/null 2>&1") == 0;
+  return std::system(
+             "python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' "
+             ">/dev/null 2>&1") == 0;
 }
 
 std::string make_graphs(const std::string& argument) {
