@@ -15,8 +15,10 @@ namespace rockmate {
 namespace {
 
 // A search with addresses makes one move for that many without them before it, and so takes about
-// their time; twice their time where the graph is tangled.
+// their time; twice their time where the graph is tangled. A move with addresses looks at all
+// items: on large graphs one for this part of the ops, at least.
 constexpr std::uint64_t kMoveWithPlaces = 10, kMoveWithPlacesTangled = 4;
+constexpr std::uint64_t kOpsPerMoveWithPlaces = 2000;
 // Of the time that is left, what a search by live bytes may take if addresses may come after it.
 constexpr double kLiveTime = 0.5;
 // And what any search may take if only a layout comes after it.
@@ -199,6 +201,7 @@ bool Lane::learn_from(const SearchResult& result, const Round& round) {
   const Trial trial(result);
   if (round.from_start) {
     trial_ = trial;
+    trial_->feasible = result.peak <= budget_;  // beside lanes with other inner budgets
     if (!result.feasible) {
       start_.temperature = std::min(hottest_, start_.temperature * kHotter);
       start_.price = std::max(start_.price, kHardPrice);
@@ -225,7 +228,9 @@ void Lane::search_places(const Round& round, const Runs& from,
                          const std::vector<PlaceOfRun>& places) {
   if (round.stop.stop_requested()) return;
   SearchOptions search = options_for(round, kSearchTime);
-  const std::uint64_t per_move = round.is_tangled ? kMoveWithPlacesTangled : kMoveWithPlaces;
+  const std::uint64_t per_move =
+      std::max(round.is_tangled ? kMoveWithPlacesTangled : kMoveWithPlaces,
+               graph_->ops().size() / kOpsPerMoveWithPlaces);
   search.work_limit = std::max<std::uint64_t>(1, round.moves / per_move);
   search.layout = true;
   search.places = places;
