@@ -145,6 +145,7 @@ void Lane::run(const Round& wanted) {
   if (round.is_tangled && is_fragmented_ && found_ && !round.from_start) {
     return search_places(round, found_->runs, found_->places);
   }
+  if (round.is_scout) aim_for(lacking_, 1);
   const bool is_sure = !options_->layout || (found_ && !is_fragmented_);
   const Runs from = start_of(round);
   const SearchResult result = search_live(round, from, is_sure ? kSearchTime : kLiveTime);
@@ -155,7 +156,7 @@ void Lane::run(const Round& wanted) {
     const std::uint64_t counted = std::min(round.moves, kMostLayoutWork / kLayoutWorkPerMove);
     const auto needed = keep(result, std::max(kLayoutWork, counted * kLayoutWorkPerMove));
     is_fragmented_ |= needed && *needed > budget_;
-    if (needed && is_fragmented_) aim_for(*needed - result.peak);
+    if (needed && is_fragmented_) aim_for(*needed - result.peak, aim_);
   }
   const bool may_be_better = !found_ || !round.from_start || result.seconds < found_->plan.seconds;
   if (round.is_heat) return;
@@ -219,8 +220,9 @@ bool Lane::learn_from(const SearchResult& result, const Round& round) {
 }
 
 // Layouts lack so much; from one plan to the next that changes, up and down.
-void Lane::aim_for(Bytes lacking) {
-  const double part = aim_ * static_cast<double>(lacking.count());
+void Lane::aim_for(Bytes lacking, double aim) {
+  lacking_ = lacking;
+  const double part = aim * static_cast<double>(lacking.count());
   inner_ = std::max(floor_, budget_ - Bytes(static_cast<std::int64_t>(part)));
 }
 
@@ -243,7 +245,7 @@ void Lane::search_places(const Round& round, const Runs& from,
   if (result.feasible) {
     keep(result, kLayoutWork);
   } else {
-    aim_ = std::min(1.0, aim_ + kAimLower);
+    if (!round.is_scout) aim_ = std::min(1.0, aim_ + kAimLower);
   }
 }
 

@@ -51,7 +51,8 @@ class Lane {
     bool from_start = true;  ///< otherwise from the best plan known
     bool is_heat = false;    ///< only what it tells of the start matters: no search for places
     bool is_tangled =
-        false;  ///< no other start is any good, and layouts fail: places are the matter
+        false;              ///< no other start is any good, and layouts fail: places are the matter
+    bool is_scout = false;  ///< a plan at all, and soon
     std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
     Seconds lower_bound = Seconds(0);
     std::stop_token stop = {};
@@ -86,7 +87,7 @@ class Lane {
   [[nodiscard]] SearchResult search_live(Round round, const Runs& from, double time_share);
   [[nodiscard]] const Runs& start_of(const Round& round) const;
   bool learn_from(const SearchResult& result, const Round& round);
-  void aim_for(Bytes lacking);
+  void aim_for(Bytes lacking, double aim);
   void search_places(const Round& round, const Runs& from,
                      const std::vector<PlaceOfRun>& places = {});
   [[nodiscard]] SearchOptions options_for(const Round& round, double time_share);
@@ -97,7 +98,8 @@ class Lane {
   const PlanOptions* options_;
   Bytes budget_;
   Bytes floor_;
-  Bytes inner_;  // for live bytes: less than the budget where layouts need more
+  Bytes inner_;    // for live bytes: less than the budget where layouts need more
+  Bytes lacking_;  // what the last layout was above its live bytes, where that is too much
   SearchStart start_;
   double hottest_;
   std::uint64_t seed_;

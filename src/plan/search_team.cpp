@@ -16,7 +16,8 @@ using Clock = std::chrono::steady_clock;
 // are as long as the last one. Where time is the only limit, they leap by some doublings after the
 // heats and begin at the start again, as one long annealing is worth more than some short ones, and
 // grow on up to kMostMovesPerOp, or until one more and half of the next would not fit: then one
-// from the best plan takes all the time that is left.
+// from the best plan takes all the time that is left. On tangled graphs, whose heats look for no
+// places, a short round goes before the leap: a plan that is not good yet is better than none.
 constexpr int kGrowingRounds = 6;
 constexpr double kRoundsToFit = 3;
 constexpr int kLeap = 2;
@@ -54,7 +55,7 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
   auto began = Clock::now();
   Clock::duration took{};  // the round before
   const bool has_heats = lanes_.size() > kFinalists;
-  int last_heat = kLastHeat;
+  int last_heat = kLastHeat, leap = kLastHeat;  // rounds
   bool is_tangled = false;
   int doublings = 0;
   for (int k = 0; left > 0 || fills_time; ++k) {
@@ -69,9 +70,10 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
                          *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
     const bool begins_anew = fills_time && k > last_heat;
-    round.from_start = (begins_anew ? (k - last_heat) % 2 == 1 : k % 2 == 0) && !is_last;
+    round.from_start = (begins_anew ? k <= leap || (k - leap) % 2 == 1 : k % 2 == 0) && !is_last;
     round.is_heat = has_heats && k <= last_heat;
     round.is_tangled = is_tangled;
+    round.is_scout = is_tangled && k > last_heat && k <= leap;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);
@@ -79,12 +81,15 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
     if (round.is_heat && round.moves >= kMovesPerOpToTell * ops_) {
       drop_hopeless();
       is_tangled = lanes_.size() == 1;
-      if (is_tangled) last_heat = k;
+      if (is_tangled) {
+        last_heat = k;
+        leap = k + 1;
+      }
     }
     if (k == last_heat) keep_finalists(fills_time ? finalists() : kFinalists);
     const bool may_grow_on = fills_time && best_ && !is_long;
     if (doublings + 1 < kGrowingRounds || may_grow_on) ++doublings;
-    if (fills_time && k == last_heat) doublings = kLastHeat + 1 + kLeap;
+    if (fills_time && k == leap) doublings = kLastHeat + 1 + kLeap;
     took = Clock::now() - began;
     began += took;
     if (team.progress) team.progress(best_);

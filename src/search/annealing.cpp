@@ -30,7 +30,9 @@
 // come early. Cycles alternate between a hot one from the start, which finds other valleys than the
 // ones before, and a warm one from the best plan so far, which finds the bottom of its valley. In
 // each the temperature falls geometrically. With an arena the first cycle lasts until all has a
-// place, unless the start has them; all others go on from the best plan where things lie in it.
+// place, unless the start has them; all others go on from the best plan where things lie in it. The
+// search gives up where the price is at its top and something is still outside: another may have
+// more luck.
 // papers/search.md says what else was tried.
 
 namespace rockmate::search {
@@ -93,6 +95,7 @@ class Annealing {
 
   SearchResult run() {
     for (int k = 0; k < options_.cycles && !is_over(); ++k) {
+      if (options_.layout && k > 0 && !best_.feasible) break;  // others begin with places
       cycle(options_.layout ? k > 0 || starts_with_places() : k % 2 == 1, end_of_cycle(k));
     }
     return std::move(best_);
@@ -130,15 +133,20 @@ class Annealing {
     price_ = soft;
     temperature_ = hot;
     double part = 0;
-    const auto goes_on = [&] { return done_ < end || (arena && !best_.feasible); };
+    bool gives_up = false;
+    const auto still_looks = [&] { return arena && !best_.feasible && !gives_up; };
+    const auto goes_on = [&] { return done_ < end || still_looks(); };
     for (; !is_over() && goes_on(); ++best_.moves) {
       if (best_.moves % kMovesPerLook == 0) {
         done_ = share_done();
         // More than 1 while the first cycle still looks for places.
         const double before = std::exchange(part, (done_ - begin) / (end - begin));
         temperature_ = hot * std::pow(fall, std::min(1.0, part));
-        price_ = arena ? next_price(price_, kStepsPerCycle * (part - before), arena->fits())
-                       : soft * std::pow(kLastPrice / soft, std::min(1.0, part));
+        const double price =
+            arena ? next_price(price_, kStepsPerCycle * (part - before), arena->fits())
+                  : soft * std::pow(kLastPrice / soft, std::min(1.0, part));
+        gives_up |= arena && !arena->fits() && price < price_;
+        price_ = price;
       }
       step(state, arena, moves);
     }
