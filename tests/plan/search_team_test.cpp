@@ -82,6 +82,48 @@ TEST(SearchTeam, KnowsWhichStartLedFurther) {
   EXPECT_GT(compared, 2);
 }
 
+// Ten times the moves are a chain of searches, of which the first is what the moves of one come to.
+TEST(SearchTeam, ChainsLeadFurtherThanTheirFirstLink) {
+  int improved = 0;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const TrainingGraph graph = tangled_graph(seed);
+    const Bytes budget = share_of(graph, 0.5);
+    PlanOptions options;
+    options.layout = false;
+    const std::uint64_t link = 200 * graph.ops().size();
+    Lane one(graph, options, budget, Bytes(), {program_order(graph)}, seed);
+    Lane ten(graph, options, budget, Bytes(), {program_order(graph)}, seed);
+    one.run({.moves = link});
+    ten.run({.moves = 10 * link});
+    if (!one.found()) continue;
+    ASSERT_TRUE(ten.found()) << "graph " << seed;
+    EXPECT_LE(ten.found()->plan.seconds, one.found()->plan.seconds) << "graph " << seed;
+    improved += ten.found()->plan.seconds < one.found()->plan.seconds;
+  }
+  EXPECT_GT(improved, 1);
+}
+
+// A scout leaves layouts all the room that they have been seen to lack.
+TEST(SearchTeam, ScoutsFindPlansSoon) {
+  const PlanOptions options;
+  int scouted = 0, unscouted = 0;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const TrainingGraph graph = testing::random_graph(seed, {.forward_ops = 160, .updates = false});
+    const Bytes budget = share_of(graph, 0.5);
+    for (const bool is_scout : {true, false}) {
+      Lane lane(graph, options, budget, Bytes(), {program_order(graph)}, seed);
+      lane.run({.moves = 20'000, .is_heat = true});
+      if (lane.found()) continue;
+      lane.run({.moves = 5'000, .is_tangled = true, .is_scout = is_scout});
+      if (!lane.found()) continue;
+      EXPECT_LE(lane.found()->plan.needed(), budget) << "graph " << seed;
+      ++(is_scout ? scouted : unscouted);
+    }
+  }
+  EXPECT_GT(scouted, 2);
+  EXPECT_GE(scouted, unscouted);
+}
+
 TEST(SearchTeam, EndsAtALowerBoundThatIsMet) {
   const TrainingGraph graph = tangled_graph(1);
   const Bytes budget = simulate(graph, plain_schedule(graph))->peak + Bytes(1'000'000);

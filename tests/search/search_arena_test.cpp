@@ -154,6 +154,38 @@ TEST(Arena, BeginsWithKnownPlaces) {
   }
 }
 
+// Steps of the packer before the first move leave less outside, and nothing over another.
+TEST(Arena, BeginsWithLessOutsideAfterMoreWork) {
+  int improved = 0;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    SCOPED_TRACE("graph " + std::to_string(seed));
+    const TrainingGraph graph = rockmate::testing::random_graph(seed, {.forward_ops = 80});
+    const Problem problem(graph);
+    const Bytes movable = simulate(graph, plain_schedule(graph))->peak - graph.static_bytes();
+    const Bytes capacity(movable.count() * 7 / 10);
+    const State state(problem, static_cast<double>((graph.static_bytes() + capacity).count()),
+                      program_order(graph));
+    Random random(seed);
+    const Arena packed(problem, state, capacity.count(), random);
+    const Arena worked(problem, state, capacity.count(), random, {}, 2'000'000);
+    expect_agreement(graph, state, worked, capacity);
+    EXPECT_LE(worked.outside(), packed.outside() * (1 + 1e-12));
+    improved += worked.outside() < packed.outside();
+  }
+  EXPECT_GT(improved, 5);
+}
+
+// Where nothing fits, a search with places ends when its price is at the top, soon after half of
+// the work; the rest is left to another one.
+TEST(Arena, SearchGivesUpWhereItFindsNoPlaces) {
+  const TrainingGraph graph = rockmate::testing::random_graph(1, {.forward_ops = 20});
+  const SearchResult result = improve(graph, graph.static_bytes() + Bytes(1), program_order(graph),
+                                      {.work_limit = 20'000, .layout = true});
+  EXPECT_FALSE(result.feasible);
+  EXPECT_GT(result.moves, 9'000U);
+  EXPECT_LT(result.moves, 14'000U);
+}
+
 // A search that begins with the places of a plan ends with none that is slower.
 TEST(Arena, SearchGoesOnFromThePlacesOfAPlan) {
   int improved = 0;
