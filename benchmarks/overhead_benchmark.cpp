@@ -38,6 +38,7 @@ struct Flags {
   std::optional<double> seconds;
   std::optional<std::uint64_t> work;
   int threads = 0;
+  std::uint64_t seed = 0;
   std::string published;
   std::string peer = "rockmate_64K";
   std::string svg;
@@ -71,6 +72,7 @@ Outcome run(const TrainingGraph& graph, Budget budget, Planner planner, const Fl
   PlanOptions options;
   options.planner = planner;
   options.threads = flags.threads;
+  options.seed = flags.seed;
   options.work_limit = flags.work;
   if (flags.seconds) options.time_limit = Seconds(*flags.seconds);
   const auto start = Clock::now();
@@ -228,6 +230,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", flags.seconds, "for each plan at most");
   app.add_option("--work", flags.work, "moves of each search at most");
   app.add_option("--threads", flags.threads, "0: all cores");
+  app.add_option("--seed", flags.seed, "of searches' random numbers");
   auto* published =
       app.add_option("--published", flags.published, "budgets and a peer's overheads");
   app.add_option("--peer", flags.peer, "whose points of the published file")->needs(published);
