@@ -151,6 +151,7 @@ void Lane::run(const Round& wanted) {
   const SearchResult result = search_live(round, from, is_sure ? kSearchTime : kLiveTime);
   if (result.runs.empty() && !from.empty()) return;  // stopped before it began
   const bool is_best = learn_from(result, round);
+  if (round.is_scout) aim_for(lacking_, aim_);
   if (round.is_heat && is_fragmented_) return;
   if (result.feasible && (is_best || is_fragmented_)) {
     const std::uint64_t counted = std::min(round.moves, kMostLayoutWork / kLayoutWorkPerMove);
@@ -203,7 +204,7 @@ bool Lane::learn_from(const SearchResult& result, const Round& round) {
   if (round.from_start) {
     trial_ = trial;
     trial_->feasible = result.peak <= budget_;  // beside lanes with other inner budgets
-    if (!result.feasible) {
+    if (!result.feasible && !round.is_scout) {
       start_.temperature = std::min(hottest_, start_.temperature * kHotter);
       start_.price = std::max(start_.price, kHardPrice);
     }
