@@ -52,10 +52,9 @@ constexpr double kDetour = 1.5, kDetourInOps = 3;
 // op, each from the best plan so far and warm enough to leave its valley, ends lower.
 constexpr std::uint64_t kLinkMovesPerOp = 200, kMostLinks = 10;
 constexpr double kRelink = 2e-3;
-// Where the graph is tangled, so many of them begin at orders of their own, made by so many moves
-// per op: one in ten orders is one that no search leaves (500 random layered ops at 60 %: 25 %
-// where others end at 20 %).
-constexpr std::uint64_t kOrders = 3, kReorderMovesPerOp = 60;
+// Where the graph is tangled, so many of them begin at orders of their own: one in ten orders is
+// one that no search leaves (500 random layered ops at 60 %: 25 % where others end at 20 %).
+constexpr std::uint64_t kOrders = 3;
 // So many times the recomputation of another start's plan is far behind it.
 constexpr double kFarBehind = 1.3;
 // Layouts take much room where the inner budget leaves this part of the budget for them.
@@ -166,23 +165,23 @@ void Lane::run(const Round& wanted) {
 
 // From a start, a chain of them; links begin there again until a plan fits.
 SearchResult Lane::search_live(Round round, const Runs& from, double time_share) {
-  const std::uint64_t per_link = kLinkMovesPerOp * graph_->ops().size();
+  const std::uint64_t ops = std::max<std::uint64_t>(1, graph_->ops().size());
   const bool is_chain = round.from_start && !round.is_heat;
+  const std::uint64_t most_links = is_chain ? kMostLinks : 1;
   const std::uint64_t links =
-      is_chain ? std::clamp<std::uint64_t>(round.moves / per_link, 1, kMostLinks) : 1;
-  round.moves = std::max<std::uint64_t>(1, round.moves / links);
+      std::clamp<std::uint64_t>(round.moves / (kLinkMovesPerOp * ops), 1, most_links);
   const std::uint64_t orders = round.is_tangled ? kOrders : 1;
-  const std::uint64_t order_moves = kReorderMovesPerOp * graph_->ops().size();
+  round.moves = std::max<std::uint64_t>(1, round.moves / links);
   SearchResult best;
   for (std::uint64_t k = 0; k == 0 || (k < links && !round.stop.stop_requested()); ++k) {
     SearchOptions search = options_for(round, time_share / static_cast<double>(links));
-    const bool begins = k < orders || !best.feasible;
-    if (!begins) search.start_temperature = std::min(kRelink, search.start_temperature);
-    Runs start = begins ? from : best.runs;
+    const bool goes_on = k >= orders && best.feasible;
+    if (goes_on) search.start_temperature = std::min(kRelink, search.start_temperature);
+    Runs start = goes_on ? best.runs : from;
     if (k > 0 && k < orders) {
       start = reorder(*graph_, inner_, start,
                       {.seed = search.seed,
-                       .work_limit = order_moves,
+                       .work_limit = SearchStart::kReorderMovesPerOp * ops,
                        .time_limit = search.time_limit,
                        .stop = round.stop});
     }

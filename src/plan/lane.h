@@ -22,6 +22,8 @@ struct SearchStart {
   static constexpr double kHot = 1e-2;   ///< leaves little of the start
   static constexpr double kCold = 3e-4;  ///< mends it: for a start that is nearly a good plan
   static constexpr double kColdPrice = 10;
+  /// Moves per op that put a start into order.
+  static constexpr std::uint64_t kReorderMovesPerOp = 60;
 
   [[nodiscard]] static SearchStart nearly_good(Runs runs) {
     return {std::move(runs), kCold, kColdPrice};

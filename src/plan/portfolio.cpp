@@ -20,9 +20,8 @@ namespace {
 constexpr std::uint64_t kDefaultMoves = 2'000'000;
 // The part of all moves that are made before the pebble game.
 constexpr std::uint64_t kScoutPart = 16;
-// Moves that put a start into order: by ops, and the part of all moves or of the time left that
-// they may take at most.
-constexpr std::uint64_t kReorderMovesPerOp = 60, kReorderPart = 16;
+// The part of all moves or of the time left that putting a start into order may take at most.
+constexpr std::uint64_t kReorderPart = 16;
 // The part of the time left that the lower bound may take.
 constexpr double kBoundPart = 0.2;
 // A plan that no search will better is worth integer programs where it may be proven the best:
@@ -188,7 +187,7 @@ Runs Portfolio::reordered(Bytes budget) const {
   ReorderOptions options;
   options.seed = options_.seed;
   options.work_limit =
-      std::min(kReorderMovesPerOp * graph_.ops().size(), all_moves() / kReorderPart);
+      std::min(SearchStart::kReorderMovesPerOp * graph_.ops().size(), all_moves() / kReorderPart);
   if (const auto left = time_left()) options.time_limit = Seconds(left->count() / kReorderPart);
   options.stop = options_.stop;
   return reorder(graph_, budget, program_order(graph_), options);
