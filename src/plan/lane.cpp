@@ -244,8 +244,8 @@ void Lane::search_places(const Round& round, const Runs& from,
   const SearchResult result = improve(*graph_, budget_, from, search);
   if (result.feasible) {
     keep(result, kLayoutWork);
-  } else {
-    if (!round.is_scout) aim_ = std::min(1.0, aim_ + kAimLower);
+  } else if (!round.is_scout) {
+    aim_ = std::min(1.0, aim_ + kAimLower);
   }
 }
 

@@ -14,7 +14,7 @@ using Clock = std::chrono::steady_clock;
 // Rounds grow twofold, so that the first good plans come early; from the start and from the best
 // plan in turns. With a limit of work, or without a plan, which takes many starts, all after these
 // are as long as the last one. Where time is the only limit, they leap by some doublings after the
-// heats and begin at the start again, as one long annealing is worth more than some short ones, and
+// heats and begin at the start again, as one long round is worth more than some short ones, and
 // grow on up to kMostMovesPerOp, or until one more and half of the next would not fit: then one
 // from the best plan takes all the time that is left. On tangled graphs, whose heats look for no
 // places, a short round goes before the leap: a plan that is not good yet is better than none.
@@ -70,10 +70,11 @@ std::optional<FoundPlan> SearchTeam::run(const TeamOptions& team) {
                          *team.deadline - began < kRoundsToFit * took;
     round.moves = is_last ? kEndless : std::max<std::uint64_t>(1, moves / lanes_.size());
     const bool begins_anew = fills_time && k > last_heat;
-    round.from_start = (begins_anew ? k <= leap || (k - leap) % 2 == 1 : k % 2 == 0) && !is_last;
+    round.is_scout = k > last_heat && k <= leap;
+    const bool is_turn = begins_anew ? round.is_scout || (k - leap) % 2 == 1 : k % 2 == 0;
+    round.from_start = is_turn && !is_last;
     round.is_heat = has_heats && k <= last_heat;
     round.is_tangled = is_tangled;
-    round.is_scout = is_tangled && k > last_heat && k <= leap;
     round.deadline = team.deadline;
     round.lower_bound = team.lower_bound;
     run_round(round, team);

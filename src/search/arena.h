@@ -72,7 +72,7 @@ class Arena {
   };
   void find_groups();
   void pack_all();
-  void rearrange(std::uint64_t work);
+  void rearrange(std::uint64_t steps);
   void lay_out_as(std::span<const PlaceOfRun> places);
   [[nodiscard]] IdVector<RunId, std::size_t> indices_of_runs() const;
   void list_all();
